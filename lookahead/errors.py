@@ -1,0 +1,86 @@
+"""Everything that can go wrong, named by the boundary that it crossed.
+
+    LookaheadError
+    ├── ConfigError          a setting, a policy or an argument of ours cannot be understood
+    │   └── UnsupportedAgent     no adapter knows this kind of agent
+    ├── CallError            the call itself cannot be understood, so it is not allowed
+    ├── Refused              the guard said no; its text is written for the agent and for a person
+    ├── WorldError           a world could not imagine
+    │   ├── NotMyWorld           it does not know this kind of action: ask the next one
+    │   ├── WorldTimeout         it did not answer in time
+    │   └── SandboxMissing       no confinement can be had here, so nothing was run
+    ├── CriticError          a critic could not be read; never a score of 0
+    ├── ProposerError        no rivals could be had
+    ├── JournalError         the record cannot be written or read; nothing is executed that is not recorded
+    │   └── JournalCorrupt       what is on disk is not what was written
+    └── PermitError          a permit was used twice, altered, or has expired
+
+Foreign exceptions are translated by `boundary()`, in one place, where they cross into our code.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from lookahead.types import Decision
+
+
+class LookaheadError(Exception):
+    """The root. Its message names the cause and the next step."""
+
+
+class ConfigError(LookaheadError): ...
+
+
+class UnsupportedAgent(ConfigError, TypeError): ...
+
+
+class CallError(LookaheadError, ValueError): ...
+
+
+class Refused(LookaheadError):
+    """Nothing was done. `decision` holds what was imagined and why it was refused."""
+
+    def __init__(self, message: str, decision: Decision) -> None:
+        super().__init__(message)
+        self.decision = decision
+
+
+class WorldError(LookaheadError): ...
+
+
+class NotMyWorld(WorldError): ...
+
+
+class WorldTimeout(WorldError): ...
+
+
+class SandboxMissing(WorldError): ...
+
+
+class CriticError(LookaheadError): ...
+
+
+class ProposerError(LookaheadError): ...
+
+
+class JournalError(LookaheadError): ...
+
+
+class JournalCorrupt(JournalError): ...
+
+
+class PermitError(LookaheadError): ...
+
+
+@contextmanager
+def boundary(error: type[LookaheadError], doing: str) -> Generator[None]:
+    """Give any foreign exception that leaves this block one of our names; ours pass through untouched."""
+    try:
+        yield
+    except LookaheadError:
+        raise
+    except TimeoutError as cause:
+        named = WorldTimeout if error is WorldError else error
+        raise named(f"{doing}: no answer in time") from cause
+    except Exception as cause:
+        raise error(f"{doing}: {type(cause).__name__}: {cause}") from cause

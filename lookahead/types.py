@@ -1,0 +1,335 @@
+"""The language: seven nouns, three verbs and the small words that they are made of.
+
+Read this file and you know the system. A noun crosses a wire or a disk, so it is frozen and closed. A verb is
+supplied by a user, so it is a Protocol with one method, and a plain `async def` will do.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal, Protocol, Self, TypeAlias, cast, runtime_checkable
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+ToolEffect: TypeAlias = Literal["reads", "changes", "destroys", "unknown"]
+"""What a tool can do to the world. `unknown` is treated as `changes` until somebody says otherwise."""
+
+Kind: TypeAlias = Literal["real", "exact", "recorded", "model", "guard"]
+"""Who said it: the world itself, a copy of it, a recording, a world model, or the guard that refused."""
+
+Happened: TypeAlias = Literal["created", "changed", "deleted", "sent", "spent"]
+Severity: TypeAlias = Literal["note", "caution", "danger"]
+Choice: TypeAlias = Literal["run", "swap", "veto", "ask"]
+
+
+class Noun(BaseModel):
+    """A value that crosses a wire or a disk: frozen, closed, equal by content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def canonical(value: object) -> str:
+    """The one spelling of a JSON value: sorted keys, ASCII, no NaN; `1`, `1.0` and `true` stay three different things.
+
+    Strings are kept as they are: two Unicode forms of one word are two different arguments, because the tool
+    will see them as different.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest_of(*parts: str) -> str:
+    """A SHA-256 over parts whose borders count: ("ab", "c") and ("a", "bc") differ."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    _refuse_nan(value)
+    return value
+
+
+def _refuse_nan(value: JsonValue) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("NaN and infinity are not JSON: they compare equal to nothing, so no approval can hold them")
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _refuse_nan(item)
+
+
+Arguments: TypeAlias = Annotated[dict[str, JsonValue], AfterValidator(_finite)]
+
+
+class Tool(Noun):
+    """Something that an agent may call."""
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    """JSON schema of the arguments; empty when nobody gave one."""
+    result: dict[str, JsonValue] | None = None
+    """JSON schema of what comes back, where the tool declares one."""
+    effect: ToolEffect = "unknown"
+
+    @cached_property
+    def digest(self) -> str:
+        """Binds an approval to this description and these schemas: a tool that changed its meaning is another tool."""
+        return digest_of(self.name, self.description, canonical(self.parameters), canonical(self.result), self.effect)
+
+
+class Action(Noun):
+    """One call that an agent proposes."""
+
+    tool: str = Field(min_length=1)
+    arguments: Arguments = Field(default_factory=dict)
+    call_id: str | None = None
+    """The agent's own name for this call. With one, a resumed agent gets the recorded answer, not a second run."""
+
+    @property
+    def digest(self) -> str:
+        """Binds a decision to exactly this call. Computed anew each time: the dictionary inside is not frozen."""
+        return digest_of(self.tool, canonical(self.arguments))
+
+    @classmethod
+    def parse(cls, tool: str, arguments: str, *, call_id: str | None = None) -> Self:
+        """Read arguments as a model wrote them. Duplicate keys, NaN and non-objects raise `ValueError`."""
+        parsed = json.loads(arguments or "{}", object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        if not isinstance(parsed, dict):
+            raise ValueError(f"the arguments of {tool!r} are not a JSON object")
+        return cls(tool=tool, arguments=cast(dict[str, JsonValue], parsed), call_id=call_id)
+
+
+def _no_duplicates(pairs: Iterable[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} occurs twice: what was judged might not be what runs")
+        found[key] = value
+    return found
+
+
+def _no_constant(text: str) -> JsonValue:
+    raise ValueError(f"{text} is not JSON")
+
+
+class Effect(Noun):
+    """One thing that an action did to the world, or would do."""
+
+    happened: Happened
+    target: str
+    """What it happened to: a path, a table, a key, an address."""
+    what: str = "thing"
+    """Its kind in one word: file, directory, link, table, row, value, message, money …"""
+    before: int | None = None
+    after: int | None = None
+    """Its size before and after, in `unit`; None where it did not exist or has no size."""
+    unit: Literal["bytes", "rows", "items", "cents"] | None = None
+    recoverable: bool | None = None
+    """Whether what was there can be had again (it is committed to git, say); None where nobody knows."""
+    detail: str = ""
+    """An excerpt that a person can judge by: a few lines of diff, the rows, the recipient. Data, never instructions."""
+
+
+class Cost(Noun):
+    """What imagining or judging took."""
+
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            calls=self.calls + other.calls,
+            tokens=self.tokens + other.tokens,
+            seconds=self.seconds + other.seconds,
+        )
+
+
+class Origin(Noun):
+    """Which world said it, of what kind that world is, and how sure it is."""
+
+    kind: Kind
+    world: str
+    confidence: float | None = Field(default=None, ge=0, le=1)
+
+    @property
+    def imagined(self) -> bool:
+        return self.kind in ("exact", "recorded", "model")
+
+
+REAL: Final = Origin(kind="real", world="real")
+GUARD: Final = Origin(kind="guard", world="guard")
+
+
+class Observation(Noun):
+    """What came back."""
+
+    content: str = ""
+    structured: JsonValue = None
+    failed: bool = False
+    effects: tuple[Effect, ...] | None = None
+    """What it created, changed, deleted, sent, spent. Empty: nothing, and that is known. None: nobody looked."""
+    origin: Origin = REAL
+    cost: Cost = Cost()
+
+    @property
+    def imagined(self) -> bool:
+        """True exactly when this did not happen."""
+        return self.origin.imagined
+
+
+class Step(Noun):
+    action: Action
+    observation: Observation
+
+
+class State(Noun):
+    """All that is known when the next action is chosen. It only grows at the end."""
+
+    goal: str = ""
+    tools: tuple[Tool, ...] = ()
+    steps: tuple[Step, ...] = ()
+    domain: str | None = None
+    """Which of the seven worlds this is, where somebody said so."""
+    situation: str = ""
+    """What was there before the first step, as text: a listing, a page, a schema."""
+    forgotten: str = ""
+    """The digest of steps that were dropped from the front, so that a shortened history is still this history."""
+
+    def then(self, action: Action, observation: Observation, *, keep: int | None = None) -> "State":
+        """The state after one more step; with `keep`, only the last so many steps stay in memory."""
+        steps = (*self.steps, Step(action=action, observation=observation))
+        update: dict[str, Any] = {"steps": steps}
+        if keep is not None and len(steps) > keep:
+            update = {"steps": steps[-keep:], "forgotten": self._fold(self.forgotten or self._head, steps[:-keep])}
+        following = self.model_copy(update=update)
+        # Known in constant time, because a state only grows at the end; the property below says the same in linear.
+        known = {"digest": self._fold(self.digest, steps[-1:]), "_effects": self._effects, "_head": self._head}
+        vars(following).update(known)
+        return following
+
+    @cached_property
+    def digest(self) -> str:
+        """Names what has been done so far. Steps that only read leave it alone: after them the world is the same."""
+        return self._fold(self.forgotten or self._head, self.steps)
+
+    @cached_property
+    def _head(self) -> str:
+        return digest_of(self.goal, *(tool.digest for tool in self.tools), self.domain or "", self.situation)
+
+    @cached_property
+    def _effects(self) -> Mapping[str, ToolEffect]:
+        return {tool.name: tool.effect for tool in self.tools}
+
+    def _fold(self, digest: str, steps: Sequence[Step]) -> str:
+        for step in steps:
+            if self._effects.get(step.action.tool) != "reads":
+                said = step.observation
+                outcome = canonical([said.content, said.structured, said.failed])
+                digest = digest_of(digest, step.action.digest, outcome)
+        return digest
+
+    def tool(self, name: str) -> Tool | None:
+        return next((tool for tool in self.tools if tool.name == name), None)
+
+
+class Rollout(Noun):
+    """An imagined future. Its first action is the one that may become real."""
+
+    action: Action
+    steps: tuple[Step, ...] = ()
+    """Imagined, oldest first; empty when not even the first step could be imagined."""
+    failure: str = ""
+    """Why the future ends before its time: the world was down, slow, unreadable. A failed rollout is data."""
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        return tuple(effect for step in self.steps for effect in step.observation.effects or ())
+
+
+class Hazard(Noun):
+    """One thing wrong with a future: what, why, the evidence, and how bad."""
+
+    rule: str
+    """A stable name such as `files.lost`, for policies, reports and tests."""
+    what: str
+    why: str
+    severity: Severity
+    reversible: bool | None = None
+    evidence: tuple[str, ...] = ()
+    """Short excerpts or targets. Data, never instructions."""
+    predicted: bool = False
+    """True when it follows from an imagined effect; False when it follows from the text of the call itself."""
+
+
+class Verdict(Noun):
+    """What a critic makes of one future."""
+
+    score: float = Field(ge=0, le=1)
+    hazards: tuple[Hazard, ...] = ()
+    reason: str = ""
+    cost: Cost = Cost()
+
+    @property
+    def worst(self) -> Hazard | None:
+        order = ("note", "caution", "danger")
+        return max(self.hazards, key=lambda hazard: order.index(hazard.severity), default=None)
+
+
+class Considered(Noun):
+    """One candidate with its future and what was thought of it."""
+
+    rollout: Rollout
+    verdict: Verdict | None = None
+    """None when the budget ended first."""
+
+
+class Decision(Noun):
+    """What was proposed, what was considered, what was chosen and by which rule."""
+
+    id: str
+    proposed: Action
+    considered: tuple[Considered, ...] = ()
+    """Best first."""
+    choice: Choice
+    chosen: Action | None = None
+    """What may run now: set for `run` and `swap`, and for `ask` once a person said yes; None for `veto`."""
+    rule: str
+    """The name of what decided: a policy line, a hazard, a track record, a failure."""
+    reason: str = ""
+    state: str = ""
+    """The digest of the state in which it was judged."""
+    cost: Cost = Cost()
+    notes: tuple[str, ...] = ()
+    """What the user should be told although it did not decide: a world that was down, a warning from a new model."""
+
+
+class Environment(Protocol):
+    """Anything that an action can be done to: real tools, a world model, a copy of a directory, a recording."""
+
+    async def __call__(self, state: State, action: Action, /) -> Observation: ...
+
+
+class Proposer(Protocol):
+    """Somebody who can think of other actions."""
+
+    async def __call__(self, state: State, n: int, /) -> Sequence[Action]: ...
+
+
+class Critic(Protocol):
+    """Somebody who says how good a future is, and what is wrong with it."""
+
+    async def __call__(self, state: State, rollout: Rollout, /) -> Verdict: ...
+
+
+@runtime_checkable
+class Copying(Protocol):
+    """A world that answers from copies of the real one, and keeps the copy that belongs to each imagined state.
+
+    Such a world must be asked before the real action runs, not beside it, because the copy shares what has not
+    changed with the original.
+    """
+
+    async def discard(self) -> None:
+        """Throw away every copy that no call in progress is using."""
+        ...

@@ -1,0 +1,126 @@
+"""What looking ahead may cost, what it will cost, and what it has cost."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from lookahead.errors import ConfigError
+from lookahead.policy import explain
+from lookahead.types import Cost, Noun
+
+
+class Budget(Noun):
+    """Limits for one decision and for the whole run. None: no limit."""
+
+    seconds: float | None = Field(default=30.0, gt=0)
+    calls: int | None = Field(default=64, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+    run_seconds: float | None = Field(default=None, gt=0)
+    run_calls: int | None = Field(default=None, ge=0)
+    run_tokens: int | None = Field(default=None, ge=0)
+    at_once: int = Field(default=16, ge=1)
+    """How many imagined steps may be under way at the same time within one decision."""
+
+    @classmethod
+    def of(cls, given: "Budget | Mapping[str, Any] | float | None") -> "Budget":
+        """A budget from what a user may give; a bare number is seconds for each decision."""
+        if given is None:
+            return cls()
+        if isinstance(given, Budget):
+            return given
+        try:
+            return cls.model_validate(dict(given) if isinstance(given, Mapping) else {"seconds": given})
+        except ValidationError as cause:
+            raise ConfigError(explain(cause, "the budget")) from cause
+
+
+class Forecast(Noun):
+    """What the next decision would cost at most, said before the first call is made."""
+
+    calls: int
+    tokens: int | None = None
+    """None when nothing is on record from which to tell."""
+    seconds: float | None = None
+    basis: str = ""
+
+
+@dataclass(kw_only=True)
+class Meter:
+    """What a run has spent. Shared by all its decisions, from whatever thread."""
+
+    budget: Budget
+    spent: Cost = field(default_factory=Cost)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, cost: Cost) -> None:
+        with self._lock:
+            self.spent = self.spent + cost
+
+    def decision(self) -> "Step":
+        return Step(run=self)
+
+    def exhausted(self, under_way: Cost) -> str | None:
+        """Which limit of the run has been reached, if any."""
+        total = self.spent + under_way
+        return _over(total, self.budget.run_calls, self.budget.run_tokens, self.budget.run_seconds, "run")
+
+
+@dataclass(kw_only=True)
+class Step:
+    """What one decision has spent. Counted when a call starts, so that calls at the same time cannot overdraw."""
+
+    run: Meter
+    spent: Cost = field(default_factory=Cost)
+
+    def start_call(self) -> str | None:
+        """Take one call out of the budget; the reason when there is none left."""
+        budget = self.run.budget
+        reason = _over(self.spent, budget.calls, budget.tokens, None, "decision") or self.run.exhausted(Cost())
+        if reason is None:
+            self._add(Cost(calls=1))
+        return reason
+
+    def finish_call(self, cost: Cost, seconds: float) -> None:
+        self._add(Cost(tokens=cost.tokens, seconds=seconds))
+
+    def _add(self, cost: Cost) -> None:
+        self.spent = self.spent + cost
+        self.run.add(cost)
+
+
+def _over(spent: Cost, calls: int | None, tokens: int | None, seconds: float | None, whose: str) -> str | None:
+    if calls is not None and spent.calls >= calls:
+        return f"the {whose}'s budget of {calls} calls is spent"
+    if tokens is not None and spent.tokens >= tokens:
+        return f"the {whose}'s budget of {tokens} tokens is spent"
+    if seconds is not None and spent.seconds >= seconds:
+        return f"the {whose}'s budget of {seconds:g} seconds is spent"
+    return None
+
+
+Past = Callable[[str, str], Cost | None]
+"""(tool, world) -> the median cost of one imagined step on record, or None."""
+
+
+def forecast(calls: int, tool: str, world: str, past: Past, *, exact: bool, budget: Budget) -> Forecast:
+    """The most that a search of so many calls can cost, from what such calls cost before."""
+    calls = calls if budget.calls is None else min(calls, budget.calls)
+    known = past(tool, world)
+    if known is None:
+        return Forecast(
+            calls=calls,
+            tokens=0 if exact else budget.tokens,
+            seconds=budget.seconds,
+            basis=f"no imagined step of {tool!r} by {world!r} is on record yet: the budget is the bound",
+        )
+    tokens = calls * known.tokens
+    seconds = calls * known.seconds
+    return Forecast(
+        calls=calls,
+        tokens=tokens if budget.tokens is None else min(tokens, budget.tokens),
+        seconds=seconds if budget.seconds is None else min(seconds, budget.seconds),
+        basis=f"the median of the imagined steps of {tool!r} by {world!r} on record, one after the other",
+    )

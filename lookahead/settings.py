@@ -1,0 +1,99 @@
+"""Where settings come from: arguments, then `LOOKAHEAD_*` variables, then `lookahead.toml`. Nothing else configures."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from pydantic import Field, ValidationError
+
+from lookahead.budget import Budget
+from lookahead.errors import ConfigError
+from lookahead.policy import Policy, explain
+from lookahead.types import Noun
+
+Mode: TypeAlias = Literal["guard", "shadow", "dry-run", "off"]
+
+FILE: Final = "lookahead.toml"
+JOURNAL: Final = ".lookahead/journal.db"
+
+
+class Settings(Noun):
+    """What a project says once, so that no call has to."""
+
+    world: str = "auto"
+    mode: Mode = "guard"
+    journal: str = JOURNAL
+    goal: str = ""
+    budget: Budget = Field(default_factory=Budget)
+    policy: Policy = Field(default_factory=Policy)
+
+    @classmethod
+    def load(cls, path: Path) -> "Settings":
+        """Read one file. What is not understood is an error: a misspelt rule must not become no rule."""
+        try:
+            with path.open("rb") as file:
+                content = tomllib.load(file)
+        except FileNotFoundError as cause:
+            raise ConfigError(f"there is no policy file at {path}; write one, or leave the argument out") from cause
+        except (OSError, tomllib.TOMLDecodeError) as cause:
+            raise ConfigError(f"{path} cannot be read: {cause}") from cause
+        return cls._read(content, str(path))
+
+    @classmethod
+    def found(cls, start: Path | None = None, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings that hold here: the nearest file upwards, then the variables over it."""
+        named = environment.get("LOOKAHEAD_CONFIG")
+        path = Path(named) if named else _nearest(start or Path.cwd())
+        settings = cls.load(path) if path else cls()
+        said: dict[str, Any] = {
+            key: environment[name]
+            for key in ("world", "mode", "journal", "goal")
+            if (name := f"LOOKAHEAD_{key.upper()}") in environment
+        }
+        limits = {
+            key: environment[name]
+            for key in Budget.model_fields
+            if (name := f"LOOKAHEAD_BUDGET_{key.upper()}") in environment
+        }
+        if limits:
+            said["budget"] = {**settings.budget.model_dump(), **limits}
+        if "LOOKAHEAD_POLICY" in environment:
+            said["policy"] = cls.load(Path(environment["LOOKAHEAD_POLICY"])).policy
+        try:
+            return cls.model_validate({**{name: getattr(settings, name) for name in cls.model_fields}, **said})
+        except ValidationError as cause:
+            raise ConfigError(explain(cause, "a LOOKAHEAD_* variable")) from cause
+
+    @classmethod
+    def _read(cls, content: Mapping[str, Any], where: str) -> "Settings":
+        content = dict(content)
+        policy = content.pop("policy", {})
+        if not isinstance(policy, Mapping):
+            raise ConfigError(f"{where}: [policy] is a table")
+        try:
+            settings = cls.model_validate(content)
+        except ValidationError as cause:
+            raise ConfigError(explain(cause, where)) from cause
+        ruled = Policy.read(cast(Mapping[str, Any], policy), f"[policy] of {where}") if policy else Policy()
+        return settings.model_copy(update={"policy": ruled})
+
+
+def policy_of(given: "Policy | Mapping[str, Any] | str | os.PathLike[str]") -> Policy:
+    """A policy from any of the forms in which a user may give one: itself, a mapping, or a file to read."""
+    if isinstance(given, Policy):
+        return given
+    if isinstance(given, Mapping):
+        return Policy.read(given, "the policy given")
+    return Settings.load(Path(given)).policy
+
+
+def _nearest(start: Path) -> Path | None:
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+        # A project ends where its repository ends: a file further up belongs to somebody else.
+        if (folder / ".git").exists():
+            return None
+    return None

@@ -1,0 +1,61 @@
+# Two commands do all the set-up on a machine that has Python 3.11 or newer and make: `make demo` and `make test`.
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+BIN = $(VENV)/bin
+
+# What coverage and mutation look at: deciding, recording, approving.
+CORE ?= lookahead/guard.py lookahead/policy.py lookahead/planner.py lookahead/act.py lookahead/journal.py
+
+.PHONY: help demo test check format ready ready-demo soak kill mutation coverage bench build clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: ready-demo ## See Lookahead at work: offline, no key, under a minute
+	@$(BIN)/python -m lookahead demo $(ARGS)
+
+test: ready ## All that must hold: lint, format, types, floors, tests (what .ci/run runs)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q $(ARGS)
+
+check: test ## The same as `make test`
+
+format: ready ## Put the code into its one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ready-demo:
+	@$(if $(PYTHON),$(PYTHON) scripts/prepare.py demo --venv $(VENV),$(no-python))
+
+ready:
+	@$(if $(PYTHON),$(PYTHON) scripts/prepare.py test --venv $(VENV),$(no-python))
+
+no-python = echo "Lookahead needs Python 3.11 or newer: install it, or name it with  make PYTHON=/path/to/python3" >&2; exit 1
+
+soak: ready ## The long leg of the stateful tests
+	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+kill: ready ## kill -9 at random moments: nothing runs twice, nothing runs unrecorded
+	$(BIN)/python benchmarks/kill.py $(ARGS)
+
+coverage: ready ## Branch coverage of decision, journal and approval
+	$(BIN)/coverage run --branch -m pytest -q
+	$(BIN)/coverage report
+
+mutation: ready ## Mutation score of decision, journal and approval
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv sync --frozen --active --inexact --quiet --group mutation
+	$(BIN)/python benchmarks/mutation.py $(ARGS)
+
+bench: ready ## Every table of benchmarks/README.md that takes minutes, not hours
+	$(BIN)/python benchmarks/startup.py
+
+build: ready ## The wheel and the source distribution
+	$(BIN)/uv build
+
+clean: ## Remove what make made
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .coverage .import_linter_cache

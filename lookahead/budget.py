@@ -59,8 +59,8 @@ class Meter:
         with self._lock:
             self.spent = self.spent + cost
 
-    def decision(self) -> "Step":
-        return Step(run=self)
+    def decision(self) -> "StepMeter":
+        return StepMeter(run=self)
 
     def exhausted(self, under_way: Cost) -> str | None:
         """Which limit of the run has been reached, if any."""
@@ -69,7 +69,7 @@ class Meter:
 
 
 @dataclass(kw_only=True)
-class Step:
+class StepMeter:
     """What one decision has spent. Counted when a call starts, so that calls at the same time cannot overdraw."""
 
     run: Meter

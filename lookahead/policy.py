@@ -153,7 +153,7 @@ class Policy(Noun):
 
     def effect_of(self, name: str, tool: Tool | None) -> ToolEffect:
         """The user's word first; then the tool's; a destructive name raises `unknown`, and no name lowers anything."""
-        said = [line.effect for _, line in self._lines(name) if line.effect is not None]
+        said: list[ToolEffect] = [line.effect for _, line in self._lines(name) if line.effect is not None]
         if said:
             return max(said, key=lambda effect: _CAUTION[effect])
         declared = tool.effect if tool is not None else "unknown"

@@ -1,0 +1,43 @@
+"""Look at k candidates, each a few steps ahead, and rank them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lookahead.errors import ConfigError
+from lookahead.search.thinking import Thinking, after, candidates_for, gather
+from lookahead.types import Action, Considered, Proposer, Rollout, State
+
+
+@dataclass(frozen=True)
+class BestOf:
+    """The proposed action and k - 1 rivals; where nobody can think of a different one, there is nothing to search."""
+
+    k: int = 3
+    depth: int = 1
+    propose: Proposer | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or self.depth < 1:
+            raise ConfigError(f"BestOf(k={self.k}, depth={self.depth}): both are at least 1")
+
+    @property
+    def calls(self) -> int:
+        return self.k * self.depth
+
+    async def __call__(self, thinking: Thinking, state: State, proposed: Action, /) -> Sequence[Considered]:
+        candidates = await candidates_for(thinking, state, proposed, self.k - 1, self.propose)
+        rollouts = await thinking.start(state, candidates)
+        if len(candidates) == 1:
+            return await thinking.judge(state, rollouts)
+        for _ in range(thinking.horizon(self.depth) - 1):
+            following = await gather(lambda rollout: self._next(thinking, state, rollout), rollouts)
+            going = [(rollout, action) for rollout, action in zip(rollouts, following, strict=True) if action]
+            longer = iter(await thinking.extend(state, going) if going else [])
+            rollouts = [next(longer) if action else old for old, action in zip(rollouts, following, strict=True)]
+        return await thinking.judge(state, rollouts)
+
+    async def _next(self, thinking: Thinking, state: State, rollout: Rollout) -> Action | None:
+        if rollout.failure:
+            return None
+        following = await thinking.propose(after(state, rollout), 1, self.propose)
+        return following[0] if following else None

@@ -1,0 +1,204 @@
+"""What every search does its thinking with: propose, imagine many futures at once, judge many at once."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Final, TypeVar
+
+import anyio
+
+from lookahead.budget import StepMeter
+from lookahead.errors import CriticError, NotMyWorld, ProposerError, WorldError, boundary
+from lookahead.events import Imagined, Judged, Proposed, Watch
+from lookahead.types import (
+    Action,
+    Considered,
+    Critic,
+    Environment,
+    Observation,
+    Origin,
+    Proposer,
+    Rollout,
+    State,
+    Step,
+    Tool,
+    Verdict,
+)
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+NOT_MY_WORLD: Final = "no world knows this kind of action"
+
+
+@dataclass(kw_only=True)
+class Thinking:
+    """What a search may do: propose, imagine one more step of many futures at once, judge many at once."""
+
+    imagine: Environment | None
+    critic: Critic
+    proposer: Proposer | None
+    fits: Callable[[Action, Tool], bool]
+    meter: StepMeter
+    watch: Watch
+    depth: int | None
+    """As deep as the world's record allows; None: as deep as the search likes."""
+    known: dict[str, Considered] = field(default_factory=dict[str, Considered])
+    notes: list[str] = field(default_factory=list[str])
+
+    def keep(self, considered: Considered) -> None:
+        self.known[considered.rollout.action.digest] = considered
+
+    def horizon(self, wanted: int) -> int:
+        """How deep to look: as asked, or less where the world has not earned it. One step is always imagined."""
+        return wanted if self.depth is None else max(1, min(wanted, self.depth))
+
+    async def propose(self, state: State, n: int, own: Proposer | None) -> list[Action]:
+        """Up to `n` actions that the agent could take; only its own tools, only arguments that fit them."""
+        proposer = own or self.proposer
+        if proposer is None or n < 1:
+            return []
+        try:
+            with boundary(ProposerError, "thinking of alternatives"):
+                rivals = await proposer(state, n)
+        except ProposerError as cause:
+            self.notes.append(str(cause))
+            return []
+        return [rival for rival in rivals if self._may(state, rival)][:n]
+
+    def _may(self, state: State, rival: Action) -> bool:
+        tool = state.tool(rival.tool)
+        if tool is None and state.tools:
+            self.notes.append(f"an alternative was dropped: the agent has no tool {rival.tool!r}")
+            return False
+        if tool is not None and not self.fits(rival, tool):
+            self.notes.append(f"an alternative was dropped: its arguments do not fit {rival.tool!r}")
+            return False
+        return True
+
+    def proposed(self, candidates: Sequence[Action]) -> None:
+        for candidate in candidates:
+            self.known.setdefault(candidate.digest, Considered(rollout=Rollout(action=candidate)))
+        self.watch(Proposed(candidates=tuple(candidates)))
+
+    async def start(self, state: State, actions: Sequence[Action]) -> list[Rollout]:
+        """Imagine the first step of every candidate, all at the same time."""
+        return await self.extend(state, [(Rollout(action=action), action) for action in actions])
+
+    async def extend(self, state: State, futures: Sequence[tuple[Rollout, Action]]) -> list[Rollout]:
+        """Imagine one more step of every future, all at the same time."""
+        limiter = anyio.CapacityLimiter(self.meter.run.budget.at_once)
+
+        async def one(future: tuple[Rollout, Action]) -> Rollout:
+            async with limiter:
+                longer = await self._extend(state, *future)
+            known = self.known.get(longer.action.digest)
+            if known is None or len(known.rollout.steps) <= len(longer.steps):
+                self.known[longer.action.digest] = Considered(rollout=longer)
+            self.watch(Imagined(action=longer.action, rollout=longer))
+            return longer
+
+        return await gather(one, futures)
+
+    async def judge(self, state: State, rollouts: Sequence[Rollout]) -> list[Considered]:
+        """What the critic makes of every future, all at the same time."""
+
+        async def one(rollout: Rollout) -> Considered:
+            verdict = await judged(self.critic, state, rollout)
+            self.meter.finish_call(verdict.cost, verdict.cost.seconds)
+            considered = Considered(rollout=rollout, verdict=verdict)
+            self.keep(considered)
+            self.watch(Judged(action=rollout.action, verdict=verdict))
+            return considered
+
+        return await gather(one, rollouts)
+
+    async def _extend(self, state: State, rollout: Rollout, action: Action) -> Rollout:
+        if self.imagine is None:
+            return rollout.model_copy(update={"failure": NOT_MY_WORLD})
+        if refused := self.meter.start_call():
+            self.notes.append(refused)
+            return rollout.model_copy(update={"failure": refused})
+        now = after(state, rollout)
+        started = perf_counter()
+        try:
+            with boundary(WorldError, f"imagining {action.tool!r}"):
+                observation = await self.imagine(now, action)
+        except NotMyWorld:
+            return rollout.model_copy(update={"failure": NOT_MY_WORLD})
+        except WorldError as cause:
+            self.notes.append(str(cause))
+            return rollout.model_copy(update={"failure": str(cause)})
+        seconds = perf_counter() - started
+        cost = observation.cost.model_copy(update={"calls": max(1, observation.cost.calls), "seconds": seconds})
+        self.meter.finish_call(cost, seconds)
+        said = as_imagined(observation, self.imagine).model_copy(update={"cost": cost})
+        return rollout.model_copy(update={"steps": (*rollout.steps, Step(action=action, observation=said))})
+
+
+def after(state: State, rollout: Rollout) -> State:
+    """The state at the end of an imagined future."""
+    for step in rollout.steps:
+        state = state.then(step.action, step.observation)
+    return state
+
+
+def as_imagined(observation: Observation, world: Environment) -> Observation:
+    """What a world says did not happen, whatever the world says of it."""
+    if observation.imagined:
+        return observation
+    return observation.model_copy(update={"origin": Origin(kind="model", world=name_of(world))})
+
+
+def name_of(world: Environment) -> str:
+    """What to call a world in the journal: its own name, else that of its function or class."""
+    named = getattr(world, "name", None) or getattr(world, "__name__", None) or type(world).__name__
+    return str(named)
+
+
+def merit(considered: Considered) -> tuple[int, float]:
+    """Better futures sort higher: first by the worst hazard, then by the score."""
+    if considered.verdict is None:
+        return (-3, 0.0)
+    worst = considered.verdict.worst
+    return ({"note": 0, "caution": -1, "danger": -2}[worst.severity] if worst else 0, considered.verdict.score)
+
+
+def unique(actions: Iterable[Action]) -> list[Action]:
+    """Each different call once, in the order first seen."""
+    seen: dict[str, Action] = {}
+    for action in actions:
+        seen.setdefault(action.digest, action)
+    return list(seen.values())
+
+
+async def candidates_for(
+    thinking: Thinking, state: State, proposed: Action, rivals: int, own: Proposer | None
+) -> list[Action]:
+    """The proposed action first, then the rivals that differ from it and from each other."""
+    candidates = unique([proposed, *await thinking.propose(state, rivals, own)])
+    thinking.proposed(candidates)
+    return candidates
+
+
+async def gather(function: Callable[[T], Awaitable[U]], items: Sequence[T]) -> list[U]:
+    """Run `function` over `items` at the same time; one failure cancels the rest and is raised as itself."""
+    if len(items) == 1:
+        return [await function(items[0])]
+    results: dict[int, U] = {}
+
+    async def one(index: int, item: T) -> None:
+        results[index] = await function(item)
+
+    try:
+        async with anyio.create_task_group() as group:
+            for index, item in enumerate(items):
+                group.start_soon(one, index, item)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    return [results[index] for index in range(len(items))]
+
+
+async def judged(critic: Critic, state: State, rollout: Rollout) -> Verdict:
+    with boundary(CriticError, f"judging {rollout.action.tool!r}"):
+        return await critic(state, rollout)

@@ -1,0 +1,270 @@
+"""A decision as a person reads it: what was proposed, what each candidate would do, what was chosen and why.
+
+Pure functions. `lines()` needs nothing but the standard library; `tree()` gives rich something to print. Whatever
+comes from a model, a tool or a recording goes through `safe()`: it cannot move the cursor, turn the reading direction,
+hide, or become markup.
+"""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from lookahead.drawing import Branch, Drawing, Label, Span, Tone, draw, plain
+from lookahead.types import (
+    Action,
+    Choice,
+    Considered,
+    Decision,
+    Effect,
+    Happened,
+    Hazard,
+    Kind,
+    Observation,
+    Origin,
+    Severity,
+    Step,
+)
+
+SIGNS: Final[dict[Happened, str]] = {"created": "+", "changed": "~", "deleted": "-", "sent": ">", "spent": "$"}
+CHOICES: Final[dict[Choice, tuple[str, Tone]]] = {
+    "run": ("RUN: the proposed action", "good"),
+    "swap": ("SWAP: another action in its place", "caution"),
+    "veto": ("VETO: nothing is done", "danger"),
+    "ask": ("ASK: a person has to say yes", "caution"),
+}
+KINDS: Final[dict[Kind, str]] = {
+    "real": "real",
+    "exact": "imagined in an exact copy",
+    "recorded": "imagined from a recording",
+    "model": "imagined by a world model",
+    "guard": "said by the guard",
+}
+TONES: Final[dict[Severity, Tone]] = {"note": "faint", "caution": "caution", "danger": "danger"}
+
+# Letters that no terminal shows, and spaces that look like the common one or like nothing.
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0").union(
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
+_PLAIN: Final = re.compile(r"[ -\[\]-~]*")
+_ESCAPED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+_STACKED: Final = 4
+"""More marks than this on one letter are there to blot out the lines around it."""
+
+
+def safe(text: str, limit: int | None = 240) -> str:
+    """A text on one line, nothing in it hidden: what a terminal would obey or not show is spelled out.
+
+    A text above the limit loses its middle, never its end, so that nothing can be pushed out of sight.
+    """
+    if limit is not None and len(text) > limit:
+        head, tail = limit - limit // 3, limit // 3
+        return f"{_spelled(text[:head])} …({len(text) - head - tail:,} more)… {_spelled(text[-tail:] if tail else '')}"
+    return _spelled(text)
+
+
+def _spelled(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
+    shown: list[str] = []
+    marks = 0
+    for position, char in enumerate(text):
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if char == "\\":
+            # Doubled only where it would read as one of our own escapes: `\n` typed and `\n` meant stay two things.
+            shown.append("\\\\" if text[position + 1 : position + 2] in tuple("\\nrtxuU") else char)
+        elif char in _ESCAPED:
+            shown.append(_ESCAPED[char])
+        elif char != " " and (category[0] in "CZ" or char in _UNSEEN or marks > _STACKED):
+            shown.append(_code(ord(char)))
+        else:
+            shown.append(char)
+    return "".join(shown)
+
+
+def _code(point: int) -> str:
+    return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def size(number: int, unit: str | None) -> str:
+    """`2.1 kB`, `12 rows`, `1 item`; bytes in thousands."""
+    if unit is None or unit == "bytes":
+        amount, steps = float(number), ["B", "kB", "MB", "GB", "TB"]
+        while abs(amount) >= 999.5 and len(steps) > 1:
+            amount, steps = amount / 1000, steps[1:]
+        return f"{number} B" if steps[0] == "B" else f"{amount:.1f} {steps[0]}"
+    return f"{number:,} {unit[:-1] if abs(number) == 1 else unit}"
+
+
+def effect_line(effect: Effect) -> str:
+    """One effect: `- deleted notes/ideas.md (2.1 kB, nowhere else)`."""
+    what = "" if effect.what in ("file", "thing") else f"{safe(effect.what, 40)} "
+    said = [part for part in (_sizes(effect), _recovery(effect)) if part]
+    tail = f" ({', '.join(said)})" if said else ""
+    return f"{SIGNS[effect.happened]} {effect.happened} {what}{safe(effect.target, 160)}{tail}"
+
+
+def _sizes(effect: Effect) -> str:
+    before, after = effect.before, effect.after
+    if before is not None and after is not None and effect.happened == "changed":
+        return f"{size(before, effect.unit)} → {size(after, effect.unit)}"
+    known = after if effect.happened in ("created", "sent", "spent") or before is None else before
+    return "" if known is None else size(known, effect.unit)
+
+
+def _recovery(effect: Effect) -> str:
+    if effect.recoverable is None or effect.happened == "created":
+        return ""
+    if effect.happened in ("sent", "spent"):
+        return "can be taken back" if effect.recoverable else "cannot be taken back"
+    return "can be had again" if effect.recoverable else "nowhere else"
+
+
+def effect_lines(effects: Sequence[Effect] | None, limit: int = 6) -> list[str]:
+    """What happened, the worst first. Where it is much, one line a folder, and how many more there are of each kind."""
+    if effects is None:
+        return ["nobody looked what it did"]
+    if not effects:
+        return ["changes nothing"]
+    groups = _grouped(effects) if len(effects) > limit else [[effect] for effect in effects]
+    groups.sort(key=lambda group: (_grave(group[0])[:1], len(group) > 1, _grave(group[0])))
+    shown = len(groups) if len(groups) <= limit + 1 else limit
+    said = [effect_line(group[0]) if len(group) == 1 else _group_line(group) for group in groups[:shown]]
+    more = Counter(effect.happened for group in groups[shown:] for effect in group)
+    return said + ([f"… and {', '.join(f'{n:,} more {happened}' for happened, n in more.items())}"] if more else [])
+
+
+def _grouped(effects: Sequence[Effect]) -> list[list[Effect]]:
+    """Effects of one kind inside one top folder belong together; two of them are still shown one by one."""
+    groups: dict[tuple[object, ...], list[Effect]] = {}
+    for effect in effects:
+        folder = _folder(effect)
+        key = (effect.happened, effect.recoverable, effect.unit, folder) if folder else (effect.target, id(effect))
+        groups.setdefault(key, []).append(effect)
+    return [part for group in groups.values() for part in ([group] if len(group) > 2 else [[one] for one in group])]
+
+
+def _folder(effect: Effect) -> str:
+    on_disk = effect.happened in ("created", "changed", "deleted") and effect.unit in (None, "bytes")
+    head, slash, tail = effect.target.rstrip("/").partition("/") if on_disk else ("", "", "")
+    return head if slash and tail else head if effect.what == "directory" else ""
+
+
+def _group_line(group: Sequence[Effect]) -> str:
+    first, files = group[0], sum(effect.what != "directory" for effect in group)
+    amount = sum((effect.after if effect.happened == "created" else effect.before) or 0 for effect in group)
+    said = [part for part in (size(amount, "bytes") if amount else "", _recovery(first)) if part]
+    tail = f" ({', '.join(said)})" if said else ""
+    count = f"{files:,} {'file' if files == 1 else 'files'}" if files else f"{len(group):,} directories"
+    return f"{SIGNS[first.happened]} {first.happened} {count} under {safe(_folder(first), 120)}/{tail}"
+
+
+def _grave(effect: Effect) -> tuple[int, int, str]:
+    order = ("sent", "spent", "deleted", "changed", "created")
+    lost = effect.recoverable is False and effect.happened != "created"
+    return (0 if lost else 1, order.index(effect.happened), effect.target)
+
+
+def call_line(action: Action, limit: int | None = 240) -> str:
+    """One call: `shell: git status` for a single text argument, else `tool(key=value, …)`."""
+    tool, values = safe(action.tool, 80), action.arguments
+    if len(values) == 1 and isinstance(only := next(iter(values.values())), str):
+        return f"{tool}: {safe(only, limit)}"
+    given = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
+    return f"{tool}({safe(given, limit)})"
+
+
+def origin_line(origin: Origin) -> str:
+    """Who said it: `imagined in an exact copy, fork:directory`."""
+    sure = "" if origin.confidence is None or origin.kind == "exact" else f", {origin.confidence:.0%} sure"
+    named = "" if origin.kind in ("real", "guard") else f", {safe(origin.world, 60)}"
+    return f"{KINDS[origin.kind]}{named}{sure}"
+
+
+def hazard_line(hazard: Hazard) -> str:
+    """One thing wrong with a future: `DANGER files.lost: two files would be gone; …`."""
+    severity = hazard.severity.upper() if hazard.severity == "danger" else hazard.severity
+    return f"{severity} {safe(hazard.rule, 60)}: {safe(hazard.what)}{f' ({safe(hazard.why)})' if hazard.why else ''}"
+
+
+def outcome(observation: Observation, limit: int = 6) -> tuple[Label, ...]:
+    """What one step did, as notes below it."""
+    if observation.effects is None or (observation.failed and not observation.effects):
+        verb = "fails" if observation.failed else "says"
+        return (_note(f"{verb}: {safe(observation.content.strip(), 160) or '(nothing)'}"),)
+    notes = tuple(_note(line, _toned(line)) for line in effect_lines(observation.effects, limit))
+    return ((("and fails", "caution"),), *notes) if observation.failed else notes
+
+
+def _note(text: str, tone: Tone = "plain") -> Label:
+    return ((text, tone),)
+
+
+def _toned(line: str) -> Tone:
+    return "danger" if line.endswith(("nowhere else)", "cannot be taken back)")) else "plain"
+
+
+def branch_of(considered: Considered, *, chosen: bool = False, proposed: bool = False, limit: int = 6) -> Branch:
+    """One candidate with its imagined future and its verdict."""
+    rollout, verdict = considered.rollout, considered.verdict
+    label: list[Span] = [("▶ " if chosen else "• ", "good" if chosen else "faint")]
+    label.append((call_line(rollout.action), "strong" if chosen else "plain"))
+    words = [word for word, holds in (("proposed", proposed), ("chosen", chosen)) if holds]
+    if words:
+        label.append((f"  [{', '.join(words)}]", "good" if chosen else "faint"))
+    notes: list[Label] = []
+    if rollout.steps:
+        said = rollout.steps[0].observation
+        notes = [_note(origin_line(said.origin), "faint"), *outcome(said, limit)]
+    if rollout.failure:
+        notes.append(_note(f"could not be imagined: {safe(rollout.failure)}", "caution"))
+    if verdict is not None:
+        notes += [_note(hazard_line(hazard), TONES[hazard.severity]) for hazard in verdict.hazards]
+        reason = f" · {safe(verdict.reason)}" if verdict.reason and not verdict.hazards else ""
+        notes.append(_note(f"score {verdict.score:.2f}{reason}", "faint"))
+    elif rollout.steps or rollout.failure:
+        notes.append(_note("not judged: the budget ended first", "caution"))
+    return Branch(label=tuple(label), notes=tuple(notes), imagined=True, below=_later(rollout.steps[1:], limit))
+
+
+def _later(steps: Sequence[Step], limit: int) -> tuple[Branch, ...]:
+    """The steps after the first, each below the one before it."""
+    if not steps:
+        return ()
+    label: Label = (("then ", "faint"), (call_line(steps[0].action), "plain"))
+    notes = (_note(origin_line(steps[0].observation.origin), "faint"), *outcome(steps[0].observation, limit))
+    return (Branch(label=label, notes=notes, imagined=True, below=_later(steps[1:], limit)),)
+
+
+def decision_branch(decision: Decision) -> Branch:
+    """The whole decision as a tree: the choice at the root, the candidates below it, best first."""
+    notes: list[Label] = [_note(f"rule: {safe(decision.rule)}", "faint")]
+    if decision.reason:
+        notes.append(_note(safe(decision.reason, 400)))
+    notes.append((("proposed ", "faint"), (call_line(decision.proposed), "plain")))
+    if decision.chosen is not None and decision.chosen.digest != decision.proposed.digest:
+        notes.append((("chosen   ", "faint"), (call_line(decision.chosen), "strong")))
+    notes += [_note(f"note: {safe(note)}", "caution") for note in decision.notes]
+    chosen = decision.chosen.digest if decision.chosen is not None else None
+    below = tuple(
+        branch_of(
+            one,
+            chosen=one.rollout.action.digest == chosen,
+            proposed=one.rollout.action.digest == decision.proposed.digest,
+        )
+        for one in decision.considered
+    )
+    return Branch(label=_note(*CHOICES[decision.choice]), notes=tuple(notes), below=below)
+
+
+def lines(decision: Decision, *, wide: int = 100, ascii_only: bool = False) -> list[str]:
+    """The decision as plain text."""
+    return plain(draw(decision_branch(decision), wide, ascii_only=ascii_only))
+
+
+def tree(decision: Decision, *, wide: int | None = None) -> Drawing:
+    """The decision for rich: it fits the console that prints it, at most `wide` columns."""
+    return Drawing(decision_branch(decision), wide)

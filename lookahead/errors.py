@@ -5,6 +5,7 @@
     │   └── UnsupportedAgent     no adapter knows this kind of agent
     ├── CallError            the call itself cannot be understood, so it is not allowed
     ├── Refused              the guard said no; its text is written for the agent and for a person
+    ├── Swapped              another tool was used instead, and the asked one could not have returned that answer
     ├── WorldError           a world could not imagine
     │   ├── NotMyWorld           it does not know this kind of action: ask the next one
     │   ├── WorldTimeout         it did not answer in time
@@ -43,6 +44,15 @@ class Refused(LookaheadError):
     def __init__(self, message: str, decision: Decision) -> None:
         super().__init__(message)
         self.decision = decision
+
+
+class Swapped(LookaheadError):
+    """Something else was done, on purpose and allowed. `result` is what came of it."""
+
+    def __init__(self, message: str, decision: Decision, result: object) -> None:
+        super().__init__(message)
+        self.decision = decision
+        self.result = result
 
 
 class WorldError(LookaheadError): ...

@@ -260,6 +260,8 @@ class Hazard(Noun):
     """Short excerpts or targets. Data, never instructions."""
     predicted: bool = False
     """True when it follows from an imagined effect; False when it follows from the text of the call itself."""
+    step: int = Field(default=0, ge=0)
+    """Which step of the future it belongs to: 0 is the action that may become real now."""
 
 
 class Verdict(Noun):

@@ -1,0 +1,376 @@
+"""Act and record: the only place where an action becomes real, with its intent on disk before and its result after."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic, perf_counter, time
+from typing import Final, TypeAlias
+
+import anyio
+import anyio.to_thread
+
+from lookahead.approval import Approve, Request, ask, binding_of
+from lookahead.budget import Meter
+from lookahead.errors import JournalError, PermitError
+from lookahead.events import Acted, Decided, Event, Watch
+from lookahead.guard import Guard, at_once
+from lookahead.journal import Approval, Entry, Granted, Intended, Interrupted, Journal, Resulted, Spent
+from lookahead.journal import Decided as DecidedEntry
+from lookahead.ledger import agree
+from lookahead.planner import Planner
+from lookahead.policy import Ruling
+from lookahead.refusal import call_text, refusal
+from lookahead.search import Preview
+from lookahead.search.thinking import name_of
+from lookahead.settings import Mode
+from lookahead.types import (
+    GUARD,
+    Action,
+    Copying,
+    Decision,
+    Environment,
+    Observation,
+    State,
+    Tool,
+    ToolEffect,
+)
+
+log: Final = logging.getLogger("lookahead")
+
+EffectOf: TypeAlias = Callable[[Action, Tool | None], ToolEffect | None]
+
+
+@dataclass(kw_only=True)
+class Permit:
+    """Leave to do one action once. Without one, nothing real is called; with one, nothing else is."""
+
+    call: str
+    decision: Decision
+    action: Action
+    digest: str
+    tool: Tool | None
+    effect: ToolEffect
+    expires: float
+    """By the monotonic clock: an old decision was judged in an old world."""
+    unwritten: tuple[Entry, ...] = ()
+    """What a call that only reads writes together with its result, so that it costs one fsync."""
+    started: float = 0.0
+    _taken: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def take(self, action: Action) -> Action:
+        """Use it up. What is handed back is what may run; anything but the call that was judged raises."""
+        with self._lock:
+            if self._taken:
+                raise PermitError(f"the permit for call {self.call} was used already: nothing runs twice")
+            if action.digest != self.digest:
+                raise PermitError(
+                    f"call {self.call} is not the call that was judged: it changed since; propose it again"
+                )
+            if monotonic() > self.expires:
+                raise PermitError(f"the decision on call {self.call} is too old; propose it again")
+            self._taken = True
+        self.started = perf_counter()
+        return action
+
+    @property
+    def taken(self) -> bool:
+        return self._taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the agent gets without anything being done: a refusal, a recorded answer, an imagined one."""
+
+    observation: Observation
+    decision: Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One agent's way from proposal to record."""
+
+    planner: Planner
+    guard: Guard
+    journal: Journal
+    meter: Meter
+    run: str
+    mode: Mode = "guard"
+    approve: Approve | None = None
+    effect_of: EffectOf = lambda action, tool: None
+    """What the text of a call says it could do: proves that a shell or SQL call only reads, or that it destroys."""
+    watch: Watch = lambda event: None
+
+    def around(self, real: Environment) -> Environment:
+        """The same environment, in which nothing happens that was not imagined and judged first."""
+
+        async def act(state: State, action: Action, /) -> Observation:
+            begun = await self.begin(state, action)
+            if isinstance(begun, Answer):
+                return begun.observation
+            return await self.through(begun, state, real)
+
+        return act
+
+    async def begin(self, state: State, action: Action) -> Permit | Answer:
+        """Everything before the act. When this returns a permit, the intent is on disk (reads excepted)."""
+        tool = state.tool(action.tool)
+        ruling = self._ruling(action, tool)
+        if recorded := self._recorded(state, action, ruling):
+            return recorded
+        decision = self._screened(state, action, ruling) or await self._considered(state, action, ruling)
+        binding = binding_of(action, tool, state.digest)
+        approval: Approval | None = None
+        approvable = _approvable(decision)
+        if approvable or decision.choice == "ask":
+            decision, approval = await self._approved(decision, tool, binding)
+        self.watch(Decided(decision=decision))
+        entry = DecidedEntry(
+            run=self.run,
+            call=decision.id,
+            state=decision.state,
+            decision=decision,
+            tool_digest=tool.digest if tool else None,
+            binding=binding if approvable else None,
+        )
+        if decision.chosen is None:
+            await self._write(entry)
+            return Answer(observation=refused(decision), decision=decision)
+        if self.mode == "dry-run":
+            await self._write(entry)
+            return await self._imagined(state, decision)
+        return await self._permitted(state, decision, entry, ruling, approval)
+
+    async def through(self, permit: Permit, state: State, real: Environment) -> Observation:
+        """Do it for real, once, and write down what came of it."""
+        try:
+            observation = await real(state, permit.take(permit.action))
+        except BaseException as error:
+            with anyio.CancelScope(shield=True):
+                await self.failed(permit, error)
+            raise
+        with anyio.CancelScope(shield=True):
+            return await self.finish(permit, observation)
+
+    async def finish(self, permit: Permit, observation: Observation) -> Observation:
+        """The result, after the act. A swapped call says so; any other answer is passed on untouched."""
+        seconds = perf_counter() - permit.started
+        imagined = first_imagined(permit.decision, permit.action)
+        result = Resulted(
+            run=self.run,
+            call=permit.call,
+            tool=permit.action.tool,
+            observation=observation,
+            seconds=seconds,
+            agreement=agree(imagined, observation) if imagined else None,
+            world=imagined.origin.world if imagined else None,
+        )
+        self.watch(Acted(action=permit.action, observation=observation))
+        try:
+            await self._write(*permit.unwritten, result)
+        except JournalError:
+            if permit.unwritten:
+                raise
+            # It has happened. To withhold its answer would only make the agent do it again.
+            log.exception(
+                "call %s was done but its result could not be recorded: it will be listed as in doubt", permit.call
+            )
+        return with_notice(permit.decision, observation)
+
+    async def failed(self, permit: Permit, error: BaseException) -> None:
+        """The act raised. An ordinary exception is its result; being cut off leaves it in doubt."""
+        if not permit.taken:
+            await self._write(
+                self._result(permit, Observation(content=f"not started: {_name(error)}", failed=True, origin=GUARD))
+            )
+        elif isinstance(error, Exception):
+            await self.finish(permit, Observation(content=_name(error), failed=True))
+        else:
+            await self._write(*permit.unwritten, Interrupted(run=self.run, call=permit.call, why=_name(error)))
+
+    def _result(self, permit: Permit, observation: Observation) -> Resulted:
+        return Resulted(
+            run=self.run,
+            call=permit.call,
+            tool=permit.action.tool,
+            observation=observation,
+            seconds=0.0,
+            agreement=None,
+            world=None,
+        )
+
+    def _ruling(self, action: Action, tool: Tool | None) -> Ruling:
+        ruling = self.guard.policy.rule_on(action, tool)
+        seen = self.effect_of(action, tool)
+        if seen == "destroys" or (seen is not None and ruling.effect in ("unknown", "changes")):
+            return ruling.model_copy(update={"effect": seen})
+        return ruling
+
+    def _recorded(self, state: State, action: Action, ruling: Ruling) -> Answer | None:
+        """This very call of this very run was made before: its answer is on record and it does not run again."""
+        if action.call_id is None or ruling.rule == "deny":
+            return None
+        known = self.journal.finished(self.run, action.call_id, action.digest)
+        if known is None:
+            return None
+        decision = at_once(
+            state, action, "veto", "recorded", "this call of this run was done before; this is its answer"
+        )
+        return Answer(observation=known, decision=decision)
+
+    def _screened(self, state: State, action: Action, ruling: Ruling) -> Decision | None:
+        """What can be decided without imagining anything."""
+        if ruling.rule == "deny":
+            return at_once(state, action, "veto", ruling.line, "the policy forbids this call")
+        if ruling.effect != "reads":
+            doubt = self.journal.doubtful(action.digest)
+            if doubt is not None:
+                why = f"this very call (as {doubt.call}) was cut off before its result was known: it may have happened"
+                return at_once(state, action, "ask", "doubt", why)
+        if ruling.rule == "ask":
+            return None
+        if ruling.rule == "allow" and not ruling.textual:
+            return at_once(state, action, "run", ruling.line, "the policy allows it")
+        if ruling.effect == "reads":
+            return at_once(state, action, "run", "reads", "it only reads")
+        return None
+
+    async def _considered(self, state: State, action: Action, ruling: Ruling) -> Decision:
+        world = self.planner.imagine
+        depth = None
+        if world is not None:
+            exact = isinstance(world, Copying)
+            depth = self.guard.depth(action.tool, ruling.effect, name_of(world), exact=exact)
+        planner = self.planner
+        if ruling.rule == "allow":
+            # Allowed by the spelling of an argument: nothing is imagined, but the rules on text still speak.
+            planner = Planner(imagine=None, judge=planner.text, text=planner.text)
+        search = Preview() if ruling.effect == "reads" or ruling.rule == "allow" else None
+        try:
+            outcome = await planner.consider(
+                state, action, meter=self.meter, depth=depth, search=search, watch=self.watch
+            )
+        finally:
+            if isinstance(world, Copying) and self.mode != "dry-run":
+                with anyio.CancelScope(shield=True):
+                    await world.discard()
+        return self.guard.decide(state, action, ruling, outcome)
+
+    async def _approved(self, decision: Decision, tool: Tool | None, binding: str) -> tuple[Decision, Approval | None]:
+        """An approval that was given before, else the question, where there is somebody to ask."""
+        approval = self.journal.approval(binding, time())
+        if approval is None and self.mode == "dry-run" and decision.choice == "ask":
+            note = "a person would have been asked; the dry run goes on as if the answer were yes"
+            return decision.model_copy(update={"chosen": decision.proposed, "notes": (*decision.notes, note)}), None
+        if approval is None and decision.choice == "ask" and self.approve is not None:
+            request = Request(
+                decision=decision,
+                tool=tool,
+                binding=binding,
+                expires_at=time() + self.guard.policy.approval_seconds,
+            )
+            approval = await ask(self.approve, request)
+            if approval is not None:
+                await self._write(Granted(approval=approval))
+        if approval is None:
+            return decision, None
+        notes = (*decision.notes, f"allowed once by {approval.by}")
+        return decision.model_copy(update={"choice": "ask", "chosen": decision.proposed, "notes": notes}), approval
+
+    async def _permitted(
+        self, state: State, decision: Decision, entry: DecidedEntry, ruling: Ruling, approval: Approval | None
+    ) -> Permit:
+        assert decision.chosen is not None
+        action = decision.chosen
+        tool = state.tool(action.tool)
+        # A rival that was put in the place of the proposed action is under its own ruling.
+        effect = ruling.effect if decision.choice != "swap" else self._ruling(action, tool).effect
+        intent = Intended(
+            run=self.run,
+            call=decision.id,
+            action=action,
+            action_digest=action.digest,
+            tool_digest=tool.digest if tool else "",
+            effect=effect,
+            call_id=action.call_id,
+        )
+        spent = (Spent(approval_id=approval.id, call=decision.id),) if approval else ()
+        entries: tuple[Entry, ...] = (entry, *spent, intent)
+        late = effect == "reads" and approval is None
+        if not late:
+            await self._write(*entries)
+        return Permit(
+            call=decision.id,
+            decision=decision,
+            action=action,
+            digest=action.digest,
+            tool=tool,
+            effect=effect,
+            expires=monotonic() + self.guard.policy.approval_seconds,
+            unwritten=entries if late else (),
+        )
+
+    async def _imagined(self, state: State, decision: Decision) -> Answer:
+        """In a dry run the imagined answer is the answer."""
+        assert decision.chosen is not None
+        known = first_imagined(decision, decision.chosen)
+        if known is None:
+            outcome = await self.planner.consider(
+                state, decision.chosen, meter=self.meter, search=Preview(), watch=self.watch
+            )
+            steps = outcome.proposed.rollout.steps
+            why = outcome.proposed.rollout.failure
+            known = (
+                steps[0].observation
+                if steps
+                else Observation(
+                    content=f"Not imagined, and in a dry run nothing is done: {why}", failed=True, origin=GUARD
+                )
+            )
+        return Answer(observation=with_notice(decision, known), decision=decision)
+
+    async def _write(self, *entries: Entry) -> None:
+        await anyio.to_thread.run_sync(self.journal.append, *entries)
+
+
+def _approvable(decision: Decision) -> bool:
+    """Whether a person may allow it after all. What the policy denies only the policy can allow; what may have
+    happened already must be settled first."""
+    if decision.rule == "doubt":
+        return False
+    return decision.choice == "ask" or (decision.choice == "veto" and bool(decision.considered))
+
+
+def refused(decision: Decision) -> Observation:
+    """A refusal as the agent gets it."""
+    return Observation(content=refusal(decision), failed=True, origin=GUARD, effects=())
+
+
+def first_imagined(decision: Decision, action: Action) -> Observation | None:
+    """What was imagined to come back from this action, if anything was."""
+    wanted = action.digest
+    for considered in decision.considered:
+        if considered.rollout.action.digest == wanted and considered.rollout.steps:
+            return considered.rollout.steps[0].observation
+    return None
+
+
+def with_notice(decision: Decision, observation: Observation) -> Observation:
+    """A swapped call answers a question that the agent did not ask, so the answer says which."""
+    if decision.choice != "swap" or decision.chosen is None:
+        return observation
+    notice = swap_notice(decision)
+    return observation.model_copy(update={"content": f"{notice}\n{observation.content}"})
+
+
+def swap_notice(decision: Decision) -> str:
+    assert decision.chosen is not None
+    return f"[lookahead] did {call_text(decision.chosen)} instead of {call_text(decision.proposed)}: {decision.reason}"
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+__all__ = ["Answer", "Event", "Line", "Permit", "first_imagined", "refused", "swap_notice"]

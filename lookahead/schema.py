@@ -1,0 +1,24 @@
+"""Whether a value fits a JSON schema."""
+
+from functools import lru_cache
+from typing import Any
+
+from lookahead.types import Action, Tool, canonical
+
+
+def fits(action: Action, tool: Tool) -> bool:
+    """Whether these arguments are ones that the tool takes. A tool without a schema takes anything."""
+    if not tool.parameters:
+        return True
+    return bool(_validator(canonical(tool.parameters)).is_valid(action.arguments))
+
+
+@lru_cache(maxsize=512)
+def _validator(schema: str) -> Any:
+    import json
+
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
+    # An empty registry: a `$ref` to somewhere else is an error, and never a download.
+    return Draft202012Validator(json.loads(schema), registry=Registry())

@@ -1,0 +1,109 @@
+"""One agent's session: what it has done so far, its line, and what a user may ask of both."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+
+from lookahead.act import Answer, Line, Permit, first_imagined
+from lookahead.budget import Forecast, forecast
+from lookahead.events import Event, Watch
+from lookahead.journal import InDoubt, Journal
+from lookahead.search.thinking import name_of
+from lookahead.types import Action, Copying, Cost, Observation, State, Tool
+
+KEEP: Final = 1000
+"""Steps that stay in memory; older ones are on record in the journal, and in the state's digest."""
+
+
+@dataclass(kw_only=True)
+class Session:
+    """What `wrapped.lookahead` is."""
+
+    line: Line
+    state: State
+    covered: tuple[str, ...] = ()
+    """The tools whose every call walks the line."""
+    watchers: list[Watch] = field(default_factory=list[Watch])
+    closers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    async def begin(self, action: Action) -> Permit | Answer:
+        begun = await self.line.begin(self.state, action)
+        if isinstance(begun, Answer) and begun.observation.imagined:
+            # A dry run goes on from what was imagined.
+            self._then(begun.decision.chosen or action, begun.observation)
+        return begun
+
+    async def finish(self, permit: Permit, observation: Observation) -> Observation:
+        """Shielded: once something has happened, a cancelled caller must not lose the record of it."""
+        with anyio.CancelScope(shield=True):
+            told = await self.line.finish(permit, observation)
+        self._then(permit.action, observation)
+        return told
+
+    async def failed(self, permit: Permit, error: BaseException) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.line.failed(permit, error)
+        if permit.taken:
+            self._then(permit.action, Observation(content=f"{type(error).__name__}: {error}", failed=True))
+
+    def watch(self, watcher: Watch) -> None:
+        """Be told of everything that is proposed, imagined, judged, decided and done, as it happens."""
+        self.watchers.append(watcher)
+
+    def tell(self, event: Event) -> None:
+        for watcher in self.watchers:
+            watcher(event)
+
+    def forecast(self, tool: str | None = None) -> Forecast:
+        """What looking ahead of the next call would cost at most, before anything is imagined."""
+        world = self.line.planner.imagine
+        if world is None or self.line.mode == "off":
+            return Forecast(calls=0, tokens=0, seconds=0.0, basis="there is no world to ask")
+        known = self.state.tool(tool) if tool else None
+        if known is not None and self.line.guard.policy.effect_of(known.name, known) == "reads":
+            return Forecast(calls=0, tokens=0, seconds=0.0, basis=f"{tool!r} only reads: nothing is imagined")
+        return forecast(
+            self.line.planner.search.calls,
+            tool or "*",
+            name_of(world),
+            self.journal.cost,
+            exact=isinstance(world, Copying),
+            budget=self.line.meter.budget,
+        )
+
+    @property
+    def coverage(self) -> tuple[str, ...]:
+        return self.covered
+
+    @property
+    def journal(self) -> Journal:
+        return self.line.journal
+
+    @property
+    def run(self) -> str:
+        return self.line.run
+
+    @property
+    def spent(self) -> Cost:
+        return self.line.meter.spent
+
+    @property
+    def in_doubt(self) -> Sequence[InDoubt]:
+        """Calls, of any run in this journal, of which nobody knows whether they happened."""
+        return self.journal.in_doubt()
+
+    def close(self) -> None:
+        """Give back what the session holds. The journal stays readable on disk."""
+        while self.closers:
+            self.closers.pop()()
+
+    def _then(self, action: Action, observation: Observation) -> None:
+        with self._lock:
+            self.state = self.state.then(action, observation, keep=KEEP)
+
+
+__all__ = ["Session", "Tool", "first_imagined"]

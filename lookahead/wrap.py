@@ -1,0 +1,163 @@
+"""`with_lookahead`: the same agent back, with its real environment behind the line."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from os import PathLike
+from typing import Any, Protocol, TypeVar, cast
+
+from lookahead.act import Line
+from lookahead.adapters import is_environment, is_functions, wrap_environment, wrap_functions
+from lookahead.approval import Approve, somebody_is_there, terminal
+from lookahead.budget import Budget, Meter
+from lookahead.critics import RuleCritic, effect_of, strictest
+from lookahead.errors import ConfigError, UnsupportedAgent
+from lookahead.functions import ToolFunction
+from lookahead.guard import Guard, new_id
+from lookahead.journal import Journal
+from lookahead.ledger import Ledger
+from lookahead.planner import Planner
+from lookahead.policy import Policy
+from lookahead.schema import fits
+from lookahead.search import Preview, Search
+from lookahead.search.thinking import name_of
+from lookahead.session import Session
+from lookahead.settings import Mode, Settings, policy_of
+from lookahead.types import Critic, Environment, Proposer, State, Tool
+from lookahead.worlds.choose import World, choose
+
+A = TypeVar("A")
+
+GROUP = "lookahead.adapters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Everything that `with_lookahead` was told, settings filled in: what an adapter opens its session with."""
+
+    goal: str
+    world: World
+    critic: Critic | None
+    search: Search
+    policy: Policy
+    budget: Budget
+    mode: Mode
+    journal: Journal
+    approve: Approve | None
+
+    def open(
+        self,
+        tools: Iterable[Tool],
+        *,
+        functions: Mapping[str, ToolFunction] | None = None,
+        real: Environment | None = None,
+        propose: Proposer | None = None,
+        run: str | None = None,
+    ) -> Session:
+        """A session for an agent with these tools. `propose` is the agent's own way to think of alternatives."""
+        tools = tuple(tool.model_copy(update={"effect": self.policy.effect_of(tool.name, tool)}) for tool in tools)
+        world = choose(self.world, functions=functions or {}, real=real, policy=self.policy)
+        rules = RuleCritic()
+        run = run or new_id()
+        session: Session
+
+        line = Line(
+            planner=Planner(
+                imagine=world,
+                judge=strictest(rules, self.critic) if self.critic is not None else rules,
+                text=rules,
+                search=self.search,
+                propose=propose,
+                fits=fits,
+            ),
+            guard=Guard(policy=self.policy, record=Ledger(self.journal)),
+            journal=self.journal,
+            meter=Meter(budget=self.budget),
+            run=run,
+            mode=self.mode,
+            approve=self.approve,
+            effect_of=effect_of,
+            watch=lambda event: session.tell(event),
+        )
+        session = Session(
+            line=line, state=State(goal=self.goal, tools=tools), covered=tuple(tool.name for tool in tools)
+        )
+        self.journal.start(
+            run,
+            goal=self.goal,
+            mode=self.mode,
+            world=name_of(world) if world is not None else "none",
+            policy=self.policy.digest,
+            tools=tools,
+        )
+        return session
+
+
+class Adapter(Protocol):
+    """What an entry point of the group `lookahead.adapters` loads: it knows one kind of agent."""
+
+    def accepts(self, agent: object, /) -> bool: ...
+
+    def wrap(self, agent: Any, options: Options, /) -> Any: ...
+
+
+def with_lookahead(
+    agent: A,
+    *,
+    goal: str | None = None,
+    world: World = "auto",
+    critic: Critic | None = None,
+    search: Search | None = None,
+    policy: Policy | Mapping[str, Any] | str | PathLike[str] | None = None,
+    budget: Budget | Mapping[str, Any] | float | None = None,
+    mode: Mode | None = None,
+    journal: Journal | str | PathLike[str] | None = None,
+    approve: Approve | None = None,
+) -> A:
+    """The same kind of agent back; nothing that it does becomes real before it was imagined and judged.
+
+    What is not given comes from `LOOKAHEAD_*` variables, then from `lookahead.toml`.
+    """
+    settings = Settings.found()
+    mode = mode or settings.mode
+    wrap = _adapter_for(agent)
+    if mode == "off":
+        return agent
+    if mode not in ("guard", "shadow", "dry-run"):
+        raise ConfigError(f"mode={mode!r} is none of guard, shadow, dry-run, off")
+    options = Options(
+        goal=goal if goal is not None else settings.goal,
+        world=settings.world if isinstance(world, str) and world == "auto" else world,
+        critic=critic,
+        search=search or Preview(),
+        policy=policy_of(policy) if policy is not None else settings.policy,
+        budget=Budget.of(budget) if budget is not None else settings.budget,
+        mode=mode,
+        journal=journal if isinstance(journal, Journal) else Journal(journal or settings.journal),
+        approve=approve or (terminal if somebody_is_there() else None),
+    )
+    return cast(A, wrap(agent, options))
+
+
+def _adapter_for(agent: object) -> Callable[[Any, Options], Any]:
+    if is_environment(agent):
+        return lambda agent, options: wrap_environment(agent, options.open)
+    if is_functions(agent):
+        return lambda agent, options: wrap_functions(agent, options.open)
+    supported = ["Python functions (one, or a list, tuple, set or dict of them)", "an Environment"]
+    for entry in entry_points(group=GROUP):
+        supported.append(entry.name)
+        try:
+            adapter = cast(Adapter, entry.load())
+        except ImportError:
+            # Its framework is not installed, so the agent cannot be one of its kind.
+            continue
+        if adapter.accepts(agent):
+            return adapter.wrap
+    raise UnsupportedAgent(
+        f"with_lookahead does not know what to do with {type(agent).__module__}.{type(agent).__qualname__}.\n"
+        f"It knows: {'; '.join(supported)}.\n"
+        "The way out in two lines: wrap the agent's tools, and give the wrapped ones to the agent:\n"
+        "    tools = with_lookahead([search, write_file, delete_file])\n"
+        "    agent = MyAgent(tools=tools)"
+    )

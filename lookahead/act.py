@@ -20,10 +20,11 @@ from lookahead.journal import Decided as DecidedEntry
 from lookahead.ledger import agree
 from lookahead.planner import Planner
 from lookahead.policy import Ruling
-from lookahead.refusal import call_text, refusal
+from lookahead.refusal import refusal
 from lookahead.search import Preview
 from lookahead.search.thinking import name_of
 from lookahead.settings import Mode
+from lookahead.show import call_line
 from lookahead.types import (
     GUARD,
     Action,
@@ -227,7 +228,7 @@ class Line:
             doubt = self.journal.doubtful(action.digest)
             if doubt is not None:
                 why = f"this very call (as {doubt.call}) was cut off before its result was known: it may have happened"
-                return at_once(state, action, "ask", "doubt", why)
+                return at_once(state, action, "ask", f"doubt:{doubt.call}", why)
         if ruling.rule == "ask":
             return None
         if ruling.rule == "allow" and not ruling.textual:
@@ -337,7 +338,7 @@ class Line:
 def _approvable(decision: Decision) -> bool:
     """Whether a person may allow it after all. What the policy denies only the policy can allow; what may have
     happened already must be settled first."""
-    if decision.rule == "doubt":
+    if decision.rule.startswith("doubt:"):
         return False
     return decision.choice == "ask" or (decision.choice == "veto" and bool(decision.considered))
 
@@ -366,7 +367,7 @@ def with_notice(decision: Decision, observation: Observation) -> Observation:
 
 def swap_notice(decision: Decision) -> str:
     assert decision.chosen is not None
-    return f"[lookahead] did {call_text(decision.chosen)} instead of {call_text(decision.proposed)}: {decision.reason}"
+    return f"[lookahead] did {call_line(decision.chosen)} instead of {call_line(decision.proposed)}: {decision.reason}"
 
 
 def _name(error: BaseException) -> str:

@@ -1,22 +1,16 @@
 """What the agent and the person are told when a call is not done: what, why, the evidence, how to allow it once."""
 
 from lookahead.guard import hazards_of
-from lookahead.show import effect_line, safe
-from lookahead.types import Action, Considered, Decision, canonical
+from lookahead.show import call_line, effect_lines, origin_line, safe
+from lookahead.types import Considered, Decision
 
 _WIDTH = 110
-
-
-def call_text(action: Action) -> str:
-    """The call on one line, as a person would write it."""
-    arguments = ", ".join(f"{key}={canonical(value)}" for key, value in action.arguments.items())
-    return safe(f"{action.tool}({arguments})", _WIDTH)
 
 
 def refusal(decision: Decision) -> str:
     """At most six lines."""
     hazards = hazards_of(decision)
-    lines = [f"Not done: {call_text(decision.proposed)}"]
+    lines = [f"Not done: {call_line(decision.proposed, _WIDTH)}"]
     if hazards:
         worst = hazards[0]
         more = f" (and {len(hazards) - 1} more)" if len(hazards) > 1 else ""
@@ -33,8 +27,8 @@ def refusal(decision: Decision) -> str:
 
 
 def allow_once(decision: Decision) -> str:
-    if decision.rule == "doubt":
-        return f"lookahead journal resolve {decision.id}, once you know whether it happened"
+    if decision.rule.startswith("doubt:"):
+        return f"lookahead journal resolve {decision.rule[6:]}, once you know whether it happened"
     if decision.choice == "veto" and not decision.considered:
         return f"the policy forbids it ({safe(decision.rule, 60)}); only a change of the policy allows it"
     return f"lookahead journal approve {decision.id}, then call it again unchanged"
@@ -42,14 +36,12 @@ def allow_once(decision: Decision) -> str:
 
 def prompt(decision: Decision) -> str:
     """What a person sees before saying yes: the call, its predicted effects, its hazards."""
-    lines = [f"{call_text(decision.proposed)}", f"  asked because: {safe(decision.reason, _WIDTH)}"]
+    lines = [call_line(decision.proposed, None), f"  asked because: {safe(decision.reason, _WIDTH)}"]
     for hazard in hazards_of(decision)[:4]:
         lines.append(f"  {hazard.severity}: {safe(hazard.what, _WIDTH)}: {safe(hazard.why, _WIDTH)}")
-    effects = [effect for one in _mine(decision) for effect in one.rollout.effects]
-    for effect in effects[:12]:
-        lines.append(f"  {effect_line(effect)}")
-    if len(effects) > 12:
-        lines.append(f"  … and {len(effects) - 12} more effects")
+    for one in _mine(decision)[:1]:
+        if one.rollout.steps:
+            lines += [f"  {line}" for line in effect_lines(one.rollout.steps[0].observation.effects, 12)]
     lines.append(f"  seen by: {_witness(decision)}")
     return "\n".join(lines)
 
@@ -62,9 +54,6 @@ def _mine(decision: Decision) -> list[Considered]:
 def _witness(decision: Decision) -> str:
     for one in _mine(decision):
         if one.rollout.steps:
-            origin = one.rollout.steps[0].observation.origin
-            kind = {"exact": "an exact copy", "recorded": "a recording"}.get(origin.kind, "a world model")
-            sure = "" if origin.confidence is None else f", {origin.confidence:.0%} sure"
-            return f"{kind} ({safe(origin.world, 60)}{sure})"
+            return origin_line(one.rollout.steps[0].observation.origin)
         return f"nobody: {safe(one.rollout.failure or 'it was not imagined', _WIDTH)}; judged by its text"
     return "nobody: it was not imagined"

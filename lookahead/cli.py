@@ -61,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     first = arguments[0] if arguments else None
     try:
-        args = build(first if first in names() else None).parse_args(arguments)
-        code = int(args.run(args) or 0)
+        code = _ran(build(first if first in names() else None), arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -73,6 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (LookaheadError, BaseExceptionGroup) as error:
         return _say(error)
     return code
+
+
+def _ran(parser: Parser, arguments: list[str]) -> int:
+    try:
+        args = parser.parse_args(arguments)
+    except SystemExit as asked:  # --help, --version, or a mistake that has been explained
+        return asked.code if isinstance(asked.code, int) else 0
+    return int(args.run(args) or 0)
 
 
 def _say(error: LookaheadError | BaseExceptionGroup[BaseException]) -> int:

@@ -56,6 +56,16 @@ ASCII = str.maketrans(
 )  # fmt: skip
 
 
+def say(text: str, tone: Tone = "plain") -> Label:
+    """A label of one tone."""
+    return ((text, tone),)
+
+
+def label(*spans: Span) -> Label:
+    """A label of several tones."""
+    return spans
+
+
 def draw(branch: Branch, wide: int, *, ascii_only: bool = False) -> list[list[Span]]:
     """The lines of a tree, none wider than `wide` cells where the words allow it."""
     drawn = [list(line) for line in _node(branch, wide, "", "")]
@@ -82,12 +92,15 @@ class Drawing:
 
     branch: Branch
     wide: int | None = None
+    tallest: int | None = None
+    """With a limit, only the last so many lines: what is new is at the end."""
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator["Text"]:
         from rich.text import Text
 
         wide = min(self.wide or options.max_width, options.max_width)
-        for line in draw(self.branch, wide, ascii_only=options.ascii_only):
+        lines = draw(self.branch, wide, ascii_only=options.ascii_only)
+        for line in lines[-self.tallest :] if self.tallest else lines:
             text = Text(no_wrap=True, overflow="ignore", end="\n")
             for content, tone in line:
                 text.append(content, STYLES[tone])

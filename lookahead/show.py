@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from lookahead.drawing import Branch, Drawing, Label, Span, Tone, draw, plain
+from lookahead.drawing import Branch, Drawing, Label, Span, Tone, draw, plain, say
 from lookahead.types import (
     Action,
     Choice,
@@ -194,21 +194,19 @@ def outcome(observation: Observation, limit: int = 6) -> tuple[Label, ...]:
     """What one step did, as notes below it."""
     if observation.effects is None or (observation.failed and not observation.effects):
         verb = "fails" if observation.failed else "says"
-        return (_note(f"{verb}: {safe(observation.content.strip(), 160) or '(nothing)'}"),)
-    notes = tuple(_note(line, _toned(line)) for line in effect_lines(observation.effects, limit))
+        return (say(f"{verb}: {safe(observation.content.strip(), 160) or '(nothing)'}"),)
+    notes = tuple(say(line, _toned(line)) for line in effect_lines(observation.effects, limit))
     return ((("and fails", "caution"),), *notes) if observation.failed else notes
-
-
-def _note(text: str, tone: Tone = "plain") -> Label:
-    return ((text, tone),)
 
 
 def _toned(line: str) -> Tone:
     return "danger" if line.endswith(("nowhere else)", "cannot be taken back)")) else "plain"
 
 
-def branch_of(considered: Considered, *, chosen: bool = False, proposed: bool = False, limit: int = 6) -> Branch:
-    """One candidate with its imagined future and its verdict."""
+def branch_of(
+    considered: Considered, *, chosen: bool = False, proposed: bool = False, waiting: bool = False, limit: int = 6
+) -> Branch:
+    """One candidate with its imagined future and its verdict; `waiting` while both may still come."""
     rollout, verdict = considered.rollout, considered.verdict
     label: list[Span] = [("▶ " if chosen else "• ", "good" if chosen else "faint")]
     label.append((call_line(rollout.action), "strong" if chosen else "plain"))
@@ -218,15 +216,17 @@ def branch_of(considered: Considered, *, chosen: bool = False, proposed: bool = 
     notes: list[Label] = []
     if rollout.steps:
         said = rollout.steps[0].observation
-        notes = [_note(origin_line(said.origin), "faint"), *outcome(said, limit)]
+        notes = [say(origin_line(said.origin), "faint"), *outcome(said, limit)]
     if rollout.failure:
-        notes.append(_note(f"could not be imagined: {safe(rollout.failure)}", "caution"))
+        notes.append(say(f"could not be imagined: {safe(rollout.failure)}", "caution"))
     if verdict is not None:
-        notes += [_note(hazard_line(hazard), TONES[hazard.severity]) for hazard in verdict.hazards]
+        notes += [say(hazard_line(hazard), TONES[hazard.severity]) for hazard in verdict.hazards]
         reason = f" · {safe(verdict.reason)}" if verdict.reason and not verdict.hazards else ""
-        notes.append(_note(f"score {verdict.score:.2f}{reason}", "faint"))
+        notes.append(say(f"score {verdict.score:.2f}{reason}", "faint"))
+    elif waiting:
+        notes.append(say("judging …" if rollout.steps or rollout.failure else "imagining …", "faint"))
     elif rollout.steps or rollout.failure:
-        notes.append(_note("not judged: the budget ended first", "caution"))
+        notes.append(say("not judged: the budget ended first", "caution"))
     return Branch(label=tuple(label), notes=tuple(notes), imagined=True, below=_later(rollout.steps[1:], limit))
 
 
@@ -235,19 +235,19 @@ def _later(steps: Sequence[Step], limit: int) -> tuple[Branch, ...]:
     if not steps:
         return ()
     label: Label = (("then ", "faint"), (call_line(steps[0].action), "plain"))
-    notes = (_note(origin_line(steps[0].observation.origin), "faint"), *outcome(steps[0].observation, limit))
+    notes = (say(origin_line(steps[0].observation.origin), "faint"), *outcome(steps[0].observation, limit))
     return (Branch(label=label, notes=notes, imagined=True, below=_later(steps[1:], limit)),)
 
 
 def decision_branch(decision: Decision) -> Branch:
     """The whole decision as a tree: the choice at the root, the candidates below it, best first."""
-    notes: list[Label] = [_note(f"rule: {safe(decision.rule)}", "faint")]
+    notes: list[Label] = [say(f"rule: {safe(decision.rule)}", "faint")]
     if decision.reason:
-        notes.append(_note(safe(decision.reason, 400)))
+        notes.append(say(safe(decision.reason, 400)))
     notes.append((("proposed ", "faint"), (call_line(decision.proposed), "plain")))
     if decision.chosen is not None and decision.chosen.digest != decision.proposed.digest:
         notes.append((("chosen   ", "faint"), (call_line(decision.chosen), "strong")))
-    notes += [_note(f"note: {safe(note)}", "caution") for note in decision.notes]
+    notes += [say(f"note: {safe(note)}", "caution") for note in decision.notes]
     chosen = decision.chosen.digest if decision.chosen is not None else None
     below = tuple(
         branch_of(
@@ -257,7 +257,7 @@ def decision_branch(decision: Decision) -> Branch:
         )
         for one in decision.considered
     )
-    return Branch(label=_note(*CHOICES[decision.choice]), notes=tuple(notes), below=below)
+    return Branch(label=say(*CHOICES[decision.choice]), notes=tuple(notes), below=below)
 
 
 def lines(decision: Decision, *, wide: int = 100, ascii_only: bool = False) -> list[str]:

@@ -29,6 +29,18 @@ def imagined_steps(state: State) -> tuple[Step, ...]:
     return tuple(reversed(found))
 
 
+def up_to(state: State, end: int) -> State:
+    """The state as it was after its first `end` steps."""
+    return State(
+        goal=state.goal,
+        tools=state.tools,
+        steps=state.steps[:end],
+        domain=state.domain,
+        situation=state.situation,
+        forgotten=state.forgotten,
+    )
+
+
 def branch_key(state: State) -> str:
     """Names the copy that belongs to an imagined state: its digest, and the steps that were wrongly said to read.
 

@@ -1,7 +1,6 @@
 """Act and record: the only place where an action becomes real, with its intent on disk before and its result after."""
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter, time
@@ -12,19 +11,20 @@ import anyio.to_thread
 
 from lookahead.approval import Approve, Request, ask, binding_of
 from lookahead.budget import Meter
-from lookahead.errors import JournalError, PermitError
-from lookahead.events import Acted, Decided, Event, Watch
+from lookahead.errors import JournalError
+from lookahead.events import Acted, Decided, Watch
 from lookahead.guard import Guard, at_once
 from lookahead.journal import Approval, Entry, Granted, Intended, Interrupted, Journal, Resulted, Spent
 from lookahead.journal import Decided as DecidedEntry
 from lookahead.ledger import agree
-from lookahead.planner import Planner
+from lookahead.permit import Answer, Permit, first_imagined, refused, with_notice
+from lookahead.planner import Outcome, Planner
 from lookahead.policy import Ruling
-from lookahead.refusal import refusal
+from lookahead.portal import beside
 from lookahead.search import Preview
 from lookahead.search.thinking import name_of
 from lookahead.settings import Mode
-from lookahead.show import call_line
+from lookahead.shadow import Foresight, Shadow, would
 from lookahead.types import (
     GUARD,
     Action,
@@ -42,52 +42,6 @@ log: Final = logging.getLogger("lookahead")
 EffectOf: TypeAlias = Callable[[Action, Tool | None], ToolEffect | None]
 
 
-@dataclass(kw_only=True)
-class Permit:
-    """Leave to do one action once. Without one, nothing real is called; with one, nothing else is."""
-
-    call: str
-    decision: Decision
-    action: Action
-    digest: str
-    tool: Tool | None
-    effect: ToolEffect
-    expires: float
-    """By the monotonic clock: an old decision was judged in an old world."""
-    unwritten: tuple[Entry, ...] = ()
-    """What a call that only reads writes together with its result, so that it costs one fsync."""
-    started: float = 0.0
-    _taken: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def take(self, action: Action) -> Action:
-        """Use it up. What is handed back is what may run; anything but the call that was judged raises."""
-        with self._lock:
-            if self._taken:
-                raise PermitError(f"the permit for call {self.call} was used already: nothing runs twice")
-            if action.digest != self.digest:
-                raise PermitError(
-                    f"call {self.call} is not the call that was judged: it changed since; propose it again"
-                )
-            if monotonic() > self.expires:
-                raise PermitError(f"the decision on call {self.call} is too old; propose it again")
-            self._taken = True
-        self.started = perf_counter()
-        return action
-
-    @property
-    def taken(self) -> bool:
-        return self._taken
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What the agent gets without anything being done: a refusal, a recorded answer, an imagined one."""
-
-    observation: Observation
-    decision: Decision
-
-
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """One agent's way from proposal to record."""
@@ -102,6 +56,10 @@ class Line:
     effect_of: EffectOf = lambda action, tool: None
     """What the text of a call says it could do: proves that a shell or SQL call only reads, or that it destroys."""
     watch: Watch = lambda event: None
+    shadow: Shadow = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shadow", Shadow(guard=self.guard, journal=self.journal, run=self.run))
 
     def around(self, real: Environment) -> Environment:
         """The same environment, in which nothing happens that was not imagined and judged first."""
@@ -118,6 +76,8 @@ class Line:
         """Everything before the act. When this returns a permit, the intent is on disk (reads excepted)."""
         tool = state.tool(action.tool)
         ruling = self._ruling(action, tool)
+        if self.mode == "shadow":
+            return await self._shadowed(state, action, tool, ruling)
         if recorded := self._recorded(state, action, ruling):
             return recorded
         decision = self._screened(state, action, ruling) or await self._considered(state, action, ruling)
@@ -143,6 +103,38 @@ class Line:
             return await self._imagined(state, decision)
         return await self._permitted(state, decision, entry, ruling, approval)
 
+    async def _shadowed(self, state: State, action: Action, tool: Tool | None, ruling: Ruling) -> Permit:
+        """Never hold up. A copy of reality has to be asked before reality changes; a model is asked beside it."""
+        decision = at_once(state, action, "run", "shadow", "shadow mode watches, and holds nothing up")
+        foresight: Foresight | None = None
+        if ruling.effect != "reads" and isinstance(self.planner.imagine, Copying):
+            judged = await self._considered(state, action, ruling)
+            decision = decision.model_copy(
+                update={"considered": judged.considered, "cost": judged.cost, "notes": (*judged.notes, would(judged))}
+            )
+        elif ruling.effect != "reads" and self.planner.imagine is not None:
+            foresight = self.shadow.enter(state, action, ruling, decision.id)
+        self.watch(Decided(decision=decision))
+        entry = DecidedEntry(
+            run=self.run,
+            call=decision.id,
+            state=decision.state,
+            decision=decision,
+            tool_digest=tool.digest if tool else None,
+        )
+        permit = await self._permitted(state, decision, entry, ruling, None)
+        if foresight is not None:
+            permit.foresight = foresight
+            beside().start(self._foresee, foresight)
+        return permit
+
+    async def _foresee(self, foresight: Foresight) -> None:
+        outcome: Outcome | None = None
+        try:
+            outcome = await self.planner.consider(foresight.state, foresight.action, meter=self.meter)
+        finally:
+            await anyio.to_thread.run_sync(foresight.imagined, outcome)
+
     async def through(self, permit: Permit, state: State, real: Environment) -> Observation:
         """Do it for real, once, and write down what came of it."""
         try:
@@ -151,8 +143,10 @@ class Line:
             with anyio.CancelScope(shield=True):
                 await self.failed(permit, error)
             raise
+        told = observation
         with anyio.CancelScope(shield=True):
-            return await self.finish(permit, observation)
+            told = await self.finish(permit, observation)
+        return told
 
     async def finish(self, permit: Permit, observation: Observation) -> Observation:
         """The result, after the act. A swapped call says so; any other answer is passed on untouched."""
@@ -168,6 +162,8 @@ class Line:
             world=imagined.origin.world if imagined else None,
         )
         self.watch(Acted(action=permit.action, observation=observation))
+        if permit.foresight is not None:
+            await anyio.to_thread.run_sync(permit.foresight.happened, observation)
         try:
             await self._write(*permit.unwritten, result)
         except JournalError:
@@ -181,6 +177,8 @@ class Line:
 
     async def failed(self, permit: Permit, error: BaseException) -> None:
         """The act raised. An ordinary exception is its result; being cut off leaves it in doubt."""
+        if permit.foresight is not None and not (permit.taken and isinstance(error, Exception)):
+            permit.foresight.happened(None)
         if not permit.taken:
             await self._write(
                 self._result(permit, Observation(content=f"not started: {_name(error)}", failed=True, origin=GUARD))
@@ -343,35 +341,5 @@ def _approvable(decision: Decision) -> bool:
     return decision.choice == "ask" or (decision.choice == "veto" and bool(decision.considered))
 
 
-def refused(decision: Decision) -> Observation:
-    """A refusal as the agent gets it."""
-    return Observation(content=refusal(decision), failed=True, origin=GUARD, effects=())
-
-
-def first_imagined(decision: Decision, action: Action) -> Observation | None:
-    """What was imagined to come back from this action, if anything was."""
-    wanted = action.digest
-    for considered in decision.considered:
-        if considered.rollout.action.digest == wanted and considered.rollout.steps:
-            return considered.rollout.steps[0].observation
-    return None
-
-
-def with_notice(decision: Decision, observation: Observation) -> Observation:
-    """A swapped call answers a question that the agent did not ask, so the answer says which."""
-    if decision.choice != "swap" or decision.chosen is None:
-        return observation
-    notice = swap_notice(decision)
-    return observation.model_copy(update={"content": f"{notice}\n{observation.content}"})
-
-
-def swap_notice(decision: Decision) -> str:
-    assert decision.chosen is not None
-    return f"[lookahead] did {call_line(decision.chosen)} instead of {call_line(decision.proposed)}: {decision.reason}"
-
-
 def _name(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-__all__ = ["Answer", "Event", "Line", "Permit", "first_imagined", "refused", "swap_notice"]

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard, TypeVar, cast
 
-from lookahead.act import Answer, Permit, swap_notice
 from lookahead.errors import ConfigError, Refused, Swapped
 from lookahead.functions import Function, ToolFunction
+from lookahead.permit import Answer, Permit, swap_notice
 from lookahead.portal import portal
 from lookahead.session import Session
 from lookahead.types import Action, Environment, Observation, State, Tool
@@ -92,7 +92,7 @@ def wrap_functions(agent: Any, opening: Opening) -> Any:
     session = opening((tool.tool for tool in by_name.values()), functions=by_name, real=real_functions(by_name))
     wrapped = [wrap_function(by_name[tool.name], session, by_name) for tool in tools]
     if mapping is not None:
-        return cast(Any, type(mapping))(zip(mapping, wrapped, strict=True))
+        return cast(Any, type(agent))(zip(mapping, wrapped, strict=True))
     return cast(Any, type(agent))(wrapped)
 
 

@@ -1,5 +1,9 @@
-"""The one helper that lets synchronous callers use the line: an event loop in a thread of its own."""
+"""The one helper that lets synchronous callers use the line: an event loop in a thread of its own.
 
+What goes on beside an agent without holding it up (shadow mode) runs there too.
+"""
+
+import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -14,7 +18,8 @@ T = TypeVar("T")
 class Portal:
     """Starts on the first call, serves the whole process, and ends with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend: str = "asyncio") -> None:
+        self._backend = backend
         self._lock = threading.Lock()
         self._portal: anyio.from_thread.BlockingPortal | None = None
         self._pid = 0
@@ -46,10 +51,22 @@ class Portal:
                         await portal.sleep_until_stopped()
 
                 # A daemon, because the interpreter joins all others before it would let us stop this one.
-                threading.Thread(target=anyio.run, args=(serve,), name="lookahead", daemon=True).start()
+                threading.Thread(
+                    target=anyio.run, args=(serve,), kwargs={"backend": self._backend}, name="lookahead", daemon=True
+                ).start()
                 up.wait()
                 self._portal, self._pid = ready[0], os.getpid()
             return self._portal
 
 
 portal = Portal()
+_portals = {"asyncio": portal, "trio": Portal("trio")}
+
+
+def beside() -> Portal:
+    """The portal of the same kind as the running event loop, so that a world sees one kind only."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _portals["trio"]
+    return _portals["asyncio"]

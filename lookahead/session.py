@@ -7,12 +7,13 @@ from typing import Final
 
 import anyio
 
-from lookahead.act import Answer, Line, Permit, first_imagined
+from lookahead.act import Line
 from lookahead.budget import Forecast, forecast
 from lookahead.events import Event, Watch
 from lookahead.journal import InDoubt, Journal
+from lookahead.permit import Answer, Permit
 from lookahead.search.thinking import name_of
-from lookahead.types import Action, Copying, Cost, Observation, State, Tool
+from lookahead.types import Action, Copying, Cost, Observation, State
 
 KEEP: Final = 1000
 """Steps that stay in memory; older ones are on record in the journal, and in the state's digest."""
@@ -39,6 +40,7 @@ class Session:
 
     async def finish(self, permit: Permit, observation: Observation) -> Observation:
         """Shielded: once something has happened, a cancelled caller must not lose the record of it."""
+        told = observation
         with anyio.CancelScope(shield=True):
             told = await self.line.finish(permit, observation)
         self._then(permit.action, observation)
@@ -96,6 +98,10 @@ class Session:
         """Calls, of any run in this journal, of which nobody knows whether they happened."""
         return self.journal.in_doubt()
 
+    def settle(self, seconds: float | None = None) -> bool:
+        """In shadow mode: wait until everything that is being imagined beside the agent is on record."""
+        return self.line.shadow.settle(seconds)
+
     def close(self) -> None:
         """Give back what the session holds. The journal stays readable on disk."""
         while self.closers:
@@ -104,6 +110,3 @@ class Session:
     def _then(self, action: Action, observation: Observation) -> None:
         with self._lock:
             self.state = self.state.then(action, observation, keep=KEEP)
-
-
-__all__ = ["Session", "Tool", "first_imagined"]

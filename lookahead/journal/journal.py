@@ -1,0 +1,231 @@
+"""The journal: the one store of what was imagined, decided, intended and done."""
+
+import os
+import sqlite3
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from time import time
+from typing import Final, Self, TextIO
+
+from lookahead.errors import JournalError, PermitError, boundary
+from lookahead.journal import chain, portable, pruning, views
+from lookahead.journal.capture import Redact, captured, outer_name, read
+from lookahead.journal.chain import Row, Verification
+from lookahead.journal.entries import (
+    Approval,
+    Decided,
+    Entry,
+    Granted,
+    Intended,
+    Pruned,
+    Resolved,
+    Resulted,
+    Spent,
+    Started,
+    Tally,
+)
+from lookahead.journal.store import MEMORY, Store
+from lookahead.journal.views import Call, InDoubt, Run, Transition
+from lookahead.types import Cost, Observation, Tool
+
+ANY: Final = "*"
+"""In the place of a tool's name: every tool."""
+
+
+class Journal:
+    """One file, for all threads and for several processes. What is appended is on the disk when `append` returns."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        redact: Redact | None = None,
+        patience: float = 5.0,
+        readonly: bool = False,
+        clock: Callable[[], float] = time,
+    ) -> None:
+        self.path = os.fspath(path)
+        self._redact = _redactor() if redact is None else redact
+        self._clock = clock
+        self._store = Store(self.path, patience=patience, readonly=readonly)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def start(self, run: str, *, goal: str, mode: str, world: str, policy: str, tools: Sequence[Tool]) -> None:
+        """A run begins, or goes on after a restart."""
+        self.append(Started(run=run, goal=goal, mode=mode, world=world, policy=policy, tools=tuple(tools)))
+
+    def append(self, *entries: Entry) -> None:
+        """All of them on the disk, with one fsync, or none and a `JournalError`."""
+        if any(isinstance(entry, Pruned) for entry in entries):
+            raise JournalError("only prune() can say that rows were pruned")
+        with boundary(JournalError, f"an entry cannot be recorded in {self.path}"):
+            rows = [captured(entry, self._redact) for entry in entries]
+            with self._store.writing() as db:
+                self._append(db, entries, rows)
+
+    def _append(self, db: sqlite3.Connection, entries: Sequence[Entry], rows: list[Row]) -> None:
+        now = self._clock()
+        for entry in entries:
+            if isinstance(entry, Resolved):
+                _settleable(db, entry)
+        for entry, row, seq in zip(entries, rows, chain.link(db, rows, now), strict=True):
+            if isinstance(entry, Intended):
+                db.execute("INSERT INTO open (call, key, seq) VALUES (?, ?, ?)", (row.call, row.key, seq))
+            elif isinstance(entry, Resulted | Resolved):
+                db.execute("DELETE FROM open WHERE call = ?", (row.call,))
+            elif isinstance(entry, Spent):
+                _spendable(db, entry, now)
+
+    def in_doubt(self) -> list[InDoubt]:
+        """Calls that may have happened: their process ended, or they were cut off, before there was a result."""
+        with self._store.reading() as db:
+            return views.in_doubt(db)
+
+    def doubtful(self, action_digest: str) -> InDoubt | None:
+        """Whether this very call, tool and arguments, is in doubt."""
+        with self._store.reading() as db:
+            return views.doubtful(db, action_digest)
+
+    def finished(self, run: str, call_id: str, action_digest: str) -> Observation | None:
+        """The recorded answer to this call of this run. With one, it must not be made again."""
+        name = outer_name(call_id, self._redact)
+        with self._store.reading() as db:
+            return views.finished(db, run, name or "", action_digest)
+
+    def approval(self, binding: str, now: float) -> Approval | None:
+        """An approval with this binding that is neither used nor expired."""
+        with self._store.reading() as db:
+            return views.approval(db, binding, now)
+
+    def waiting(self) -> list[Decided]:
+        """Refused calls that a person could still allow."""
+        with self._store.reading() as db:
+            return views.waiting(db, self._clock())
+
+    def calls(self, run: str | None = None, *, limit: int | None = None) -> list[Call]:
+        """Every call with what became of it, oldest first; with a limit, the last so many."""
+        with self._store.reading() as db:
+            return views.calls(db, run, limit)
+
+    def runs(self) -> list[Run]:
+        with self._store.reading() as db:
+            return views.runs(db)
+
+    def transitions(self, tool: str | None = None) -> list[Transition]:
+        """What really came of each action, for replay and training."""
+        with self._store.reading() as db:
+            return views.transitions(db, tool)
+
+    def costs(self, world: str, tool: str = ANY) -> list[Cost]:
+        """What the latest imagined steps of this tool by this world cost."""
+        with self._store.reading() as db:
+            return views.costs(db, world, None if tool == ANY else tool)
+
+    def cost(self, tool: str, world: str) -> Cost | None:
+        """The median of those costs; None when there are none."""
+        known = self.costs(world, tool)
+        if not known:
+            return None
+        return Cost(
+            calls=round(statistics.median(cost.calls for cost in known)),
+            tokens=round(statistics.median(cost.tokens for cost in known)),
+            seconds=statistics.median(cost.seconds for cost in known),
+        )
+
+    def tallies(self, after: int = 0) -> tuple[int, bool, tuple[Tally, ...]]:
+        """What the ledger counts in the rows after this one.
+
+        Returns the last row, whether the count began anew because rows were pruned meanwhile, and the counts.
+        """
+        with self._store.reading() as db:
+            return views.counted(db, after)
+
+    def verify(self) -> Verification:
+        """Whether every row is what was written, and none is missing."""
+        with self._store.reading() as db:
+            return chain.verify(db)
+
+    def export(self, out: TextIO) -> int:
+        """Write the journal as lines of JSON; returns how many rows."""
+        with self._store.reading() as db:
+            return portable.export(db, out)
+
+    @classmethod
+    def load(
+        cls,
+        lines: Iterable[str],
+        path: str | os.PathLike[str],
+        *,
+        redact: Redact | None = None,
+        head: str | None = None,
+    ) -> "Journal":
+        """A new journal from exported lines. Given the head, nothing but that very journal is accepted."""
+        path = os.fspath(path)
+        if path != MEMORY and os.path.lexists(path):
+            raise JournalError(f"{path} exists already: an import begins a new file. Name another path")
+        journal = cls(path, redact=redact)
+        try:
+            with boundary(JournalError, "the export cannot be read"), journal._store.writing() as db:
+                portable.load(db, lines, head)
+        except BaseException:
+            journal.close()
+            if path != MEMORY:
+                with suppress(OSError):
+                    os.unlink(path)
+            raise
+        return journal
+
+    def prune(self, before: float) -> int:
+        """Take out the calls that ended before, and what belongs to them; returns how many rows.
+
+        What is open stays: calls in doubt, approvals that can still be used. The ledger's counts stay too. A call id
+        that was pruned is forgotten, so prune only what no agent will go on with.
+        """
+        with self._store.writing() as db:
+            pruned = pruning.prune(db, before, self._clock())
+            if pruned is None:
+                return 0
+            chain.link(db, [captured(pruned, self._redact)], self._clock())
+        self._store.compact()
+        return pruned.removed
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def _settleable(db: sqlite3.Connection, entry: Resolved) -> None:
+    """Only a call that is in doubt can be settled: not one that is running, nor one that has a result."""
+    found = db.execute("SELECT rows.body FROM open JOIN rows USING (seq) WHERE open.call = ?", (entry.call,)).fetchone()
+    if found is None:
+        raise JournalError(f"call {entry.call} is not in doubt, so there is nothing to settle")
+    intended = read(found[0])
+    if isinstance(intended, Intended) and views.why_in_doubt(db, intended) is None:
+        raise JournalError(f"call {entry.call} is still running: there is nothing to settle before it ends")
+
+
+def _spendable(db: sqlite3.Connection, entry: Spent, now: float) -> None:
+    """The yes must exist, be alive, and be a yes to this very call."""
+    query = "SELECT body FROM rows WHERE kind = 'granted' AND name = ?"
+    found = db.execute(query, (entry.approval_id,)).fetchone()
+    granted = read(found[0]) if found else None
+    if not isinstance(granted, Granted):
+        raise PermitError(f"approval {entry.approval_id} was never given")
+    if now >= granted.approval.expires_at:
+        raise PermitError(f"approval {entry.approval_id} has expired: ask again")
+    decided = db.execute("SELECT body FROM rows WHERE kind = 'decided' AND call = ?", (entry.call,)).fetchone()
+    judged = read(decided[0]) if decided else None
+    if isinstance(judged, Decided) and judged.binding != granted.approval.binding:
+        raise PermitError(f"approval {entry.approval_id} was given to another call: it does not hold for {entry.call}")
+
+
+def _redactor() -> Redact:
+    # Its patterns take time to build, which whoever only reads types should not pay.
+    from lookahead.redact import Redactor
+
+    return Redactor()

@@ -47,7 +47,7 @@ class Condition(Noun):
     outside: str | None = None
     """True for a path that leaves this directory, `..` and symbolic links followed."""
     absent: bool = False
-    """True when the argument is not given at all."""
+    """True when the argument is not given at all; `absent = false` holds when it is given."""
 
     @model_validator(mode="after")
     def _one_test(self) -> "Condition":
@@ -74,8 +74,8 @@ class Condition(Noun):
     def holds(self, action: Action) -> bool | None:
         """True, False, or None when the argument is of a kind that this test cannot be put to."""
         value = _reach(action.arguments, self.argument)
-        if self.absent:
-            return value is _MISSING
+        if "absent" in self.model_fields_set:
+            return (value is _MISSING) == self.absent
         if value is _MISSING:
             return False
         if "equals" in self.model_fields_set:
@@ -199,8 +199,9 @@ class Policy(Noun):
         """A policy from a mapping. What is not a field of ours is a pattern: `{"delete_*": "deny"}` will do."""
         fields = {key: value for key, value in given.items() if key in cls.model_fields}
         lines = {key: value for key, value in given.items() if key not in cls.model_fields}
+        tools = fields.get("tools", {})
         try:
-            return cls.model_validate({**fields, "tools": {**fields.get("tools", {}), **lines}})
+            return cls.model_validate({**fields, "tools": {**tools, **lines} if isinstance(tools, Mapping) else tools})
         except ValidationError as cause:
             raise ConfigError(explain(cause, where)) from cause
 
@@ -228,9 +229,13 @@ def _reach(value: JsonValue, path: str) -> Any:
     return value
 
 
-def _leaves(path: str, directory: str) -> bool:
+def _leaves(path: str, directory: str) -> bool | None:
     root = os.path.realpath(os.path.expanduser(directory))
-    reached = os.path.realpath(os.path.join(root, os.path.expanduser(path)))
+    try:
+        reached = os.path.realpath(os.path.join(root, os.path.expanduser(path)))
+    except ValueError:
+        # A text that no path can have: a zero byte, half a character.
+        return None
     return reached != root and not reached.startswith(root.rstrip(os.sep) + os.sep)
 
 

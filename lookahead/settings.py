@@ -37,7 +37,7 @@ class Settings(Noun):
                 content = tomllib.load(file)
         except FileNotFoundError as cause:
             raise ConfigError(f"there is no policy file at {path}; write one, or leave the argument out") from cause
-        except (OSError, tomllib.TOMLDecodeError) as cause:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
             raise ConfigError(f"{path} cannot be read: {cause}") from cause
         return cls._read(content, str(path))
 

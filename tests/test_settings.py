@@ -1,0 +1,185 @@
+from pathlib import Path
+
+import pytest
+
+from lookahead.budget import Budget
+from lookahead.errors import ConfigError
+from lookahead.policy import Line, Policy
+from lookahead.settings import JOURNAL, Settings, policy_of
+
+
+def written(folder: Path, text: str, name: str = "lookahead.toml") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_and_without_variables_the_defaults_hold(tmp_path: Path):
+    (tmp_path / ".git").mkdir()
+    assert Settings.found(tmp_path, {}) == Settings(
+        world="auto", mode="guard", journal=JOURNAL, goal="", budget=Budget(), policy=Policy()
+    )
+    assert JOURNAL == ".lookahead/journal.db"
+
+
+def test_a_file_says_it_all(tmp_path: Path):
+    path = written(
+        tmp_path,
+        """
+        world = "directory:."
+        mode = "shadow"
+        journal = "j.db"
+        goal = "tidy"
+        [budget]
+        seconds = 5
+        at_once = 2
+        [policy]
+        default = "ask"
+        "delete_*" = "deny"
+        [policy.tools.shell]
+        effect = "changes"
+        when = [{ argument = "command", matches = "git *", rule = "allow" }]
+        """,
+    )
+    settings = Settings.load(path)
+    assert (settings.world, settings.mode, settings.journal, settings.goal) == ("directory:.", "shadow", "j.db", "tidy")
+    assert settings.budget == Budget(seconds=5, at_once=2)
+    assert settings.policy.default == "ask"
+    assert settings.policy.tools["delete_*"] == Line(rule="deny")
+    assert settings.policy.tools["shell"].effect == "changes"
+    assert settings.policy.tools["shell"].when[0].matches == "git *"
+
+
+def test_a_file_without_a_policy_has_the_default_one(tmp_path: Path):
+    assert Settings.load(written(tmp_path, "")) == Settings()
+    assert Settings.load(written(tmp_path, "[policy]")) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('wrld = "none"', r"cannot be understood\.\n  wrld: "),
+        ('mode = "guarded"', r"\n  mode: "),
+        ("[budget]\nsecnds = 5", r"\n  budget.secnds: "),
+        ("[budget]\nseconds = 0", r"\n  budget.seconds: "),
+        ('policy = "strict"', r"\[policy\] is a table"),
+        ('[policy]\ndefault = "never"', r"^\[policy\] of .*lookahead.toml cannot be understood\.\n  default: "),
+        ('[policy.tools.x]\nrul = "deny"', r"tools.x.rul: "),
+        ("world = ", "cannot be read: "),
+    ],
+)
+def test_what_is_not_understood_is_an_error_that_names_file_and_key(tmp_path: Path, text: str, says: str):
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError, match=says) as caught:
+        Settings.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_not_text_is_an_error(tmp_path: Path):
+    path = tmp_path / "lookahead.toml"
+    path.write_bytes(b'goal = "\xff"')
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Settings.load(path)
+
+
+def test_a_file_that_is_not_there_says_what_to_do(tmp_path: Path):
+    with pytest.raises(
+        ConfigError, match=r"there is no policy file at .*none.toml; write one, or leave the argument out"
+    ):
+        Settings.load(tmp_path / "none.toml")
+
+
+def test_a_folder_is_no_file(tmp_path: Path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Settings.load(tmp_path)
+
+
+def test_the_nearest_file_upwards_is_found(tmp_path: Path):
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    written(tmp_path, 'goal = "far"')
+    assert Settings.found(deep, {}).goal == "far"
+    written(tmp_path / "a", 'goal = "near"')
+    assert Settings.found(deep, {}).goal == "near"
+    written(deep, 'goal = "here"')
+    assert Settings.found(deep, {}).goal == "here"
+
+
+def test_a_file_above_the_repository_belongs_to_somebody_else(tmp_path: Path):
+    written(tmp_path, 'goal = "theirs"')
+    repository = tmp_path / "repository"
+    (repository / "src").mkdir(parents=True)
+    (repository / ".git").write_text("gitdir: elsewhere")
+    assert Settings.found(repository / "src", {}).goal == ""
+    written(repository, 'goal = "ours"')
+    assert Settings.found(repository / "src", {}).goal == "ours"
+
+
+def test_where_nobody_says_where_to_look_it_is_looked_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    written(tmp_path, 'goal = "here"')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LOOKAHEAD_CONFIG", raising=False)
+    monkeypatch.setenv("LOOKAHEAD_WORLD", "none")
+    found = Settings.found()
+    assert (found.goal, found.world) == ("here", "none")
+
+
+def test_variables_win_over_the_file_and_what_they_do_not_name_stays(tmp_path: Path):
+    written(tmp_path, 'goal = "file"\nworld = "file"\nmode = "off"\njournal = "file"\n[policy]\nx = "deny"')
+    found = Settings.found(tmp_path, {"LOOKAHEAD_WORLD": "none", "LOOKAHEAD_MODE": "dry-run"})
+    assert (found.world, found.mode, found.goal, found.journal) == ("none", "dry-run", "file", "file")
+    assert found.policy.tools == {"x": Line(rule="deny")}
+    found = Settings.found(tmp_path, {"LOOKAHEAD_GOAL": "g", "LOOKAHEAD_JOURNAL": "j", "PATH": "p"})
+    assert (found.world, found.mode, found.goal, found.journal) == ("file", "off", "g", "j")
+
+
+def test_every_limit_of_the_budget_has_a_variable(tmp_path: Path):
+    written(tmp_path, "[budget]\nseconds = 5\ncalls = 7")
+    limits = {
+        "LOOKAHEAD_BUDGET_SECONDS": "1.5",
+        "LOOKAHEAD_BUDGET_TOKENS": "100",
+        "LOOKAHEAD_BUDGET_RUN_SECONDS": "60",
+        "LOOKAHEAD_BUDGET_RUN_CALLS": "8",
+        "LOOKAHEAD_BUDGET_RUN_TOKENS": "9",
+        "LOOKAHEAD_BUDGET_AT_ONCE": "3",
+    }
+    assert Settings.found(tmp_path, limits).budget == Budget(
+        seconds=1.5, calls=7, tokens=100, run_seconds=60, run_calls=8, run_tokens=9, at_once=3
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "key"),
+    [("LOOKAHEAD_MODE", "loud", "mode"), ("LOOKAHEAD_BUDGET_SECONDS", "soon", "budget.seconds")],
+)
+def test_a_variable_that_cannot_be_understood_is_an_error(tmp_path: Path, variable: str, value: str, key: str):
+    with pytest.raises(ConfigError, match=rf"a LOOKAHEAD_\* variable cannot be understood\.\n  {key}"):
+        Settings.found(tmp_path, {variable: value})
+
+
+def test_a_variable_names_the_file_to_read_and_nothing_is_searched(tmp_path: Path):
+    written(tmp_path, 'goal = "searched"')
+    named = written(tmp_path / "else", 'goal = "named"', "my.toml")
+    assert Settings.found(tmp_path, {"LOOKAHEAD_CONFIG": str(named)}).goal == "named"
+    with pytest.raises(ConfigError, match="there is no policy file"):
+        Settings.found(tmp_path, {"LOOKAHEAD_CONFIG": str(tmp_path / "gone.toml")})
+
+
+def test_a_variable_names_the_file_of_the_policy_alone(tmp_path: Path):
+    written(tmp_path, 'goal = "mine"\n[policy]\nx = "deny"')
+    policy = written(tmp_path / "else", 'goal = "theirs"\n[policy]\ny = "ask"', "policy.toml")
+    found = Settings.found(tmp_path, {"LOOKAHEAD_POLICY": str(policy)})
+    assert (found.goal, found.policy.tools) == ("mine", {"y": Line(rule="ask")})
+
+
+def test_a_policy_is_taken_in_every_form_in_which_a_user_may_give_one(tmp_path: Path):
+    policy = Policy(tools={"x": Line(rule="deny")})
+    path = written(tmp_path, '[policy]\nx = "deny"')
+    assert policy_of(policy) is policy
+    assert policy_of({"x": "deny"}) == policy_of(path) == policy_of(str(path)) == policy
+
+
+def test_a_mapping_that_is_no_policy_is_an_error():
+    with pytest.raises(ConfigError, match="the policy given cannot be understood"):
+        policy_of({"x": "never"})

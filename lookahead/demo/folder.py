@@ -25,6 +25,7 @@ class Thing:
 
     what: str
     size: int | None
+    mode: int
     digest: str
 
 
@@ -44,10 +45,11 @@ def snapshot(folder: Path) -> Snapshot:
 def thing(path: Path) -> Thing:
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
-        return Thing(what="link", size=None, digest=os.readlink(path))
+        return Thing(what="link", size=status.st_size, mode=status.st_mode, digest=os.readlink(path))
     if stat.S_ISDIR(status.st_mode):
-        return Thing(what="directory", size=None, digest="")
-    return Thing(what="file", size=status.st_size, digest=hashlib.sha256(path.read_bytes()).hexdigest())
+        return Thing(what="directory", size=None, mode=status.st_mode, digest="")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Thing(what="file", size=status.st_size, mode=status.st_mode, digest=digest)
 
 
 def difference(before: Snapshot, after: Snapshot) -> tuple[Effect, ...]:
@@ -66,7 +68,7 @@ def difference(before: Snapshot, after: Snapshot) -> tuple[Effect, ...]:
                 what=known.what if known else "thing",
                 before=old.size if old else None,
                 after=new.size if new else None,
-                unit="bytes" if known and known.what == "file" else None,
+                unit="bytes" if known and known.size is not None else None,
             )
         )
     return tuple(found)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lookahead.demo.agreement import Agreement
+from lookahead.demo.comparison import Comparison
 from lookahead.drawing import Branch, Label, say
 from lookahead.events import Acted, Decided, Event, Imagined, Judged, Proposed
 from lookahead.show import CHOICES, branch_of, call_line, effect_lines, safe
@@ -51,10 +51,10 @@ class Moment:
         return next((rollout.steps[0].observation for rollout in mine), None)
 
     @property
-    def agreement(self) -> Agreement | None:
+    def comparison(self) -> Comparison | None:
         if self.imagined is None or self.real is None:
             return None
-        return Agreement.between(self.imagined.effects, self.real.effects)
+        return Comparison.between(self.imagined.effects, self.real.effects)
 
 
 @dataclass(kw_only=True)
@@ -85,7 +85,7 @@ def _moment(moment: Moment, number: int) -> Branch:
     if moment.decision is not None:
         below.append(_decision(moment.decision))
     if moment.acted is not None and moment.real is not None:
-        below.append(_reality(moment.acted, moment.real, moment.agreement))
+        below.append(_reality(moment.acted, moment.real, moment.comparison))
     label: Label = ((f"{number} The agent wants ", "faint"), (call_line(moment.wish), "strong"))
     return Branch(label=label, below=tuple(below))
 
@@ -97,8 +97,8 @@ def _decision(decision: Decision) -> Branch:
     return Branch(label=say(text, tone), notes=tuple(notes))
 
 
-def _reality(action: Action, real: Observation, agreement: Agreement | None) -> Branch:
-    notes = agreement.notes() if agreement else [say(line) for line in effect_lines(real.effects)]
-    if agreement is None:
+def _reality(action: Action, real: Observation, comparison: Comparison | None) -> Branch:
+    notes = comparison.notes() if comparison else [say(line) for line in effect_lines(real.effects)]
+    if comparison is None:
         notes += [say(f"says {safe(line)}", "faint") for line in real.content.splitlines()[:8]]
     return Branch(label=(("REAL ", "good"), (call_line(action), "strong")), notes=tuple(notes))

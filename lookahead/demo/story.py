@@ -82,8 +82,8 @@ class Ending:
 
     @property
     def agrees(self) -> bool:
-        compared = [moment.agreement for moment in self.scene.moments if moment.agreement is not None]
-        return bool(compared) and all(agreement.whole for agreement in compared)
+        compared = [moment.comparison for moment in self.scene.moments if moment.comparison is not None]
+        return bool(compared) and all(comparison.whole for comparison in compared)
 
     @property
     def code(self) -> int:
@@ -215,18 +215,18 @@ def _told(ending: Ending) -> tuple[Label, ...]:
 
 
 def _moment(moment: Moment) -> dict[str, JsonValue]:
-    agreement = moment.agreement
+    comparison = moment.comparison
     return {
         "wish": moment.wish.model_dump(mode="json"),
         "decision": moment.decision.model_dump(mode="json") if moment.decision else None,
         "acted": moment.acted.model_dump(mode="json") if moment.acted else None,
         "real": moment.real.model_dump(mode="json") if moment.real else None,
-        "agreement": None
-        if agreement is None
+        "comparison": None
+        if comparison is None
         else {
-            "both": [effect.model_dump(mode="json") for effect in agreement.both],
-            "only_imagined": [effect.model_dump(mode="json") for effect in agreement.only_imagined],
-            "only_real": [effect.model_dump(mode="json") for effect in agreement.only_real],
+            "both": [effect.model_dump(mode="json") for effect in comparison.both],
+            "only_imagined": [effect.model_dump(mode="json") for effect in comparison.only_imagined],
+            "only_real": [effect.model_dump(mode="json") for effect in comparison.only_real],
         },
     }
 

@@ -10,7 +10,7 @@ from lookahead.types import Effect
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
+class Comparison:
     """The effects of both, of the imagined future only, and of reality only."""
 
     both: tuple[Effect, ...]

@@ -1,0 +1,174 @@
+"""`lookahead doctor`: what works on this machine, what does not, and the next step for each."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from lookahead import __version__
+
+EXAMPLE = """\
+exit codes:
+  0  all is well        2  something is missing or wrong; each finding says the next step
+
+example:
+  lookahead doctor
+"""
+REPORT: Final = 1
+"""The version of what `--json` prints."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    about: str
+    state: Literal["ok", "absent", "wrong"]
+    """`absent`: something optional is not there. `wrong`: something that Lookahead needs here does not work."""
+    said: str
+    next: str = ""
+
+
+def register(subparsers: Any) -> None:
+    summary = "what works on this machine, and the next step for what does not"
+    parser = subparsers.add_parser("doctor", help=summary, description=summary.capitalize() + ".", epilog=EXAMPLE)
+    parser.add_argument("--json", action="store_true", help="print the findings for programs")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    found: list[Finding] = []
+    for look in (python, sandbox, git, settings, journal, databases, adapters):
+        for finding in look():
+            found.append(finding)
+            if not args.json:
+                _show(finding)
+    if args.json:
+        print(json.dumps({"lookahead_doctor": REPORT, "findings": [asdict(finding) for finding in found]}, indent=2))
+    return 2 if any(finding.state == "wrong" for finding in found) else 0
+
+
+def _show(finding: Finding) -> None:
+    from lookahead.show import safe
+
+    word = {"ok": "ok     ", "absent": "absent ", "wrong": "WRONG  "}[finding.state]
+    print(f"{word} {finding.about:<10} {safe(finding.said, None)}", flush=True)
+    for line in finding.next.splitlines():
+        print(f"{'':19}next: {safe(line.strip().removeprefix('- '), None)}", flush=True)
+
+
+def python() -> Iterator[Finding]:
+    yield Finding(about="python", state="ok", said=f"{sys.version.split()[0]}, lookahead {__version__}")
+
+
+def sandbox() -> Iterator[Finding]:
+    """Really runs a harmless command in a copy of an empty folder."""
+    import tempfile
+
+    import anyio
+
+    from lookahead.errors import SandboxMissing, WorldError
+    from lookahead.types import Action, Observation, State
+    from lookahead.worlds.fork.directory import DirectoryFork
+
+    async def probe(folder: str) -> Observation:
+        async with DirectoryFork(folder) as world:
+            return await world(State(), Action(tool="shell", arguments={"command": "echo here > proof"}))
+
+    with tempfile.TemporaryDirectory(prefix="lookahead-doctor-") as folder:
+        try:
+            seen = anyio.run(probe, folder)
+        except SandboxMissing as error:
+            first, *rest = str(error).splitlines()
+            yield Finding(about="sandbox", state="wrong", said=first, next="\n".join(rest))
+            return
+        except WorldError as error:
+            yield Finding(about="sandbox", state="wrong", said=str(error), next="run again with LOOKAHEAD_DEBUG=1")
+            return
+        if os.listdir(folder) or not seen.effects or seen.failed:
+            yield Finding(about="sandbox", state="wrong", said=f"the copy does not behave: {seen.content}")
+            return
+    yield Finding(about="sandbox", state="ok", said=f"commands can be tried in an exact copy ({seen.origin.world})")
+
+
+def git() -> Iterator[Finding]:
+    if shutil.which("git"):
+        yield Finding(about="git", state="ok", said="what is committed counts as recoverable")
+    else:
+        yield Finding(
+            about="git", state="absent", said="nothing that is deleted counts as recoverable", next="install git"
+        )
+
+
+def settings() -> Iterator[Finding]:
+    from lookahead.errors import ConfigError
+    from lookahead.settings import Settings
+
+    try:
+        found = Settings.found()
+    except ConfigError as error:
+        first, *rest = str(error).splitlines()
+        yield Finding(about="settings", state="wrong", said=first, next="\n".join(rest) or "mend it, then run again")
+        return
+    lines = len(found.policy.tools)
+    said = f"mode {found.mode}, world {found.world}, {lines} policy {'line' if lines == 1 else 'lines'}"
+    yield Finding(about="settings", state="ok", said=said)
+
+
+def journal() -> Iterator[Finding]:
+    """Reads a journal that is there; never makes one."""
+    from lookahead.errors import LookaheadError
+    from lookahead.journal import Journal
+    from lookahead.settings import Settings
+
+    try:
+        path = Path(Settings.found().journal)
+        if not path.exists():
+            yield _where_a_journal_would_be(path)
+            return
+        with Journal(path, readonly=True) as found:
+            doubts = found.in_doubt()
+    except LookaheadError as error:
+        yield Finding(about="journal", state="wrong", said=str(error), next="lookahead journal verify")
+        return
+    if doubts:
+        said = f"{path}: {len(doubts)} calls of which nobody knows whether they happened"
+        yield Finding(about="journal", state="wrong", said=said, next="lookahead journal ls")
+    else:
+        yield Finding(about="journal", state="ok", said=f"{path}, no call in doubt")
+
+
+def _where_a_journal_would_be(path: Path) -> Finding:
+    there = path.absolute().parent
+    while not there.exists():
+        there = there.parent
+    if os.access(there, os.W_OK):
+        return Finding(about="journal", state="ok", said=f"none yet; the first call makes {path}")
+    return Finding(
+        about="journal",
+        state="wrong",
+        said=f"{there} cannot be written to, and what cannot be recorded is not done",
+        next="set LOOKAHEAD_JOURNAL to a path that can be written to",
+    )
+
+
+def databases() -> Iterator[Finding]:
+    yield Finding(about="sqlite", state="ok", said="SQL on a SQLite file can be tried in a transaction")
+    if find_spec("psycopg"):
+        yield Finding(about="postgres", state="ok", said="SQL on PostgreSQL can be tried in a transaction")
+    else:
+        line = 'pip install "lookahead-agents[postgres]"'
+        yield Finding(about="postgres", state="absent", said="its driver is not installed", next=line)
+
+
+def adapters() -> Iterator[Finding]:
+    names = sorted(entry.name for entry in entry_points(group="lookahead.adapters"))
+    said = f"plain functions, Environments{''.join(f', {name}' for name in names)}"
+    yield Finding(about="agents", state="ok", said=said)

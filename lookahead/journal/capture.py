@@ -4,13 +4,15 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, Final, Protocol, cast
 
 from pydantic import JsonValue
 
 from lookahead.journal.chain import Row
-from lookahead.journal.entries import ENTRY, Decided, Entry, Granted, Intended, Pruned, Spent
+from lookahead.journal.entries import ENTRY, Decided, Entry, Granted, Intended, Spent
 from lookahead.journal.owner import me
+from lookahead.types import digest_of
 
 CAP: Final = 64 * 1024
 """How many characters of one observation are kept."""
@@ -21,8 +23,11 @@ EFFECTS: Final = 1000
 LONG: Final = 10_000
 """Bits of a number beyond which Python refuses to write it in decimal."""
 
-_OURS: Final = ("run", "call", "state", "tool_digest", "action_digest", "binding", "approval_id", "owner")
-"""Names and digests that only our own code fills: a name that is changed is lost."""
+_OURS: Final = (
+    *("kind", "run", "call", "state", "tool_digest", "action_digest", "binding", "approval_id", "owner"),
+    *("anchor", "kept_digest"),
+)
+_INSIDE: Final = {"decision": ("id", "state"), "approval": ("id", "binding", "seen")}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -32,27 +37,42 @@ class Redact(Protocol):
     def json(self, value: JsonValue) -> JsonValue: ...
 
 
-def captured(entry: Entry, redact: Redact) -> Row:
-    """The row that says what the entry says, and nothing that it should not."""
+def captured(entries: Sequence[Entry], redact: Redact) -> list[Row]:
+    """The rows that say what the entries say, and nothing that they should not."""
+    entries = [_owned(entry) for entry in entries]
+    bodies: list[dict[str, Any]] = [entry.model_dump(mode="json") for entry in entries]
+    notes = [[_trim(observation) for observation in _observations(body)] for body in bodies]
+    # Reading for secrets is the dearest part: done once, and not for what is ours or said already.
+    ours = [_take_ours(body) for body in bodies]
+    folded = [_fold(body) for body in bodies]
+    clean = cast(list[dict[str, Any]], redact.json(cast(JsonValue, bodies)))
+    for body, same, mine in zip(clean, folded, ours, strict=True):
+        _unfold(body, same)
+        for noun, names in mine:
+            (body[noun] if noun else body).update(names)
+    for body, cut in zip(clean, notes, strict=True):
+        for observation, note in zip(_observations(body), cut, strict=True):
+            if note:
+                observation["content"] = observation["content"][:CAP] + note
+    return [_row(entry, body) for entry, body in zip(entries, clean, strict=True)]
+
+
+def _owned(entry: Entry) -> Entry:
     if isinstance(entry, Intended) and entry.owner is None:
-        entry = entry.model_copy(update={"owner": me()})
-    body: dict[str, Any] = entry.model_dump(mode="json")
-    notes = [_trim(observation) for observation in _observations(body)]
-    clean = body
-    if not isinstance(entry, Pruned):
-        clean = cast(dict[str, Any], redact.json(body))
-        _restore(clean, body)
-    for observation, note in zip(_observations(clean), notes, strict=True):
-        if note:
-            observation["content"] = observation["content"][:CAP] + note
-    name, key = _looked_up_by(entry, redact)
+        return entry.model_copy(update={"owner": me()})
+    return entry
+
+
+def _row(entry: Entry, body: dict[str, Any]) -> Row:
+    name, key = _looked_up_by(entry)
+    call = getattr(entry, "call", None)
     return Row(
         run=_text(getattr(entry, "run", "")),
-        call=_text_or_none(getattr(entry, "call", None)),
+        call=None if call is None else _text(call),
         kind=entry.kind,
-        name=_text_or_none(name),
-        key=_text_or_none(key),
-        body=dumped(clean),
+        name=None if name is None else _text(name),
+        key=None if key is None else _text(key),
+        body=dumped(body),
     )
 
 
@@ -61,18 +81,17 @@ def read(body: str) -> Entry:
     return ENTRY.validate_python(json.loads(body))
 
 
-def outer_name(name: str | None, redact: Redact) -> str | None:
-    """A name that somebody else gave. One that looks like a secret is stored as a digest, so that two stay two."""
-    if name is None or redact.json(name) == name:
-        return name if name is None else _text(name)
-    return f"redacted:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+def outer_name(name: str) -> str:
+    """A name that the agent gave, as it is looked up by: a digest, so that two stay two whatever is redacted."""
+    return digest_of("call_id", name)
 
 
-def _looked_up_by(entry: Entry, redact: Redact) -> tuple[str | None, str | None]:
+def _looked_up_by(entry: Entry) -> tuple[str | None, str | None]:
     if isinstance(entry, Decided):
-        return outer_name(entry.decision.proposed.call_id, redact), entry.decision.proposed.digest
+        proposed = entry.decision.proposed
+        return None if proposed.call_id is None else outer_name(proposed.call_id), proposed.digest
     if isinstance(entry, Intended):
-        return outer_name(entry.call_id, redact), entry.action_digest
+        return None if entry.call_id is None else outer_name(entry.call_id), entry.action_digest
     if isinstance(entry, Granted):
         return entry.approval.id, entry.approval.binding
     if isinstance(entry, Spent):
@@ -80,17 +99,37 @@ def _looked_up_by(entry: Entry, redact: Redact) -> tuple[str | None, str | None]
     return None, None
 
 
-def _restore(clean: dict[str, Any], body: dict[str, Any]) -> None:
-    for name in _OURS:
-        if name in body:
-            clean[name] = body[name]
-    clean["kind"] = body["kind"]
-    if "decision" in body:
-        clean["decision"]["id"] = body["decision"]["id"]
-        clean["decision"]["state"] = body["decision"]["state"]
-    if "approval" in body:
-        for name in ("id", "binding", "seen"):
-            clean["approval"][name] = body["approval"][name]
+def _take_ours(body: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Take out what only our own code fills: a name that is changed is lost."""
+    found = [("", {name: body.pop(name) for name in _OURS if name in body})]
+    for noun, names in _INSIDE.items():
+        if noun in body:
+            found.append((noun, {name: body[noun].pop(name) for name in names}))
+    return found
+
+
+def _fold(body: dict[str, Any]) -> list[bool]:
+    """Take out the action where it is said again; returns where."""
+    places = _actions(body)
+    same = [holder[name] == body["decision"]["proposed"] for holder, name in places]
+    for (holder, name), again in zip(places, same, strict=True):
+        if again:
+            holder[name] = None
+    return same
+
+
+def _unfold(body: dict[str, Any], same: list[bool]) -> None:
+    for (holder, name), again in zip(_actions(body), same, strict=True):
+        if again:
+            holder[name] = body["decision"]["proposed"]
+
+
+def _actions(body: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    if "decision" not in body:
+        return []
+    futures = [future["rollout"] for future in body["decision"]["considered"]]
+    steps = [step for future in futures for step in future["steps"]]
+    return [(body["decision"], "chosen"), *((holder, "action") for holder in (*futures, *steps))]
 
 
 def _observations(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -156,7 +195,3 @@ def _readable(value: Any) -> Any:
 
 def _text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode() if _SURROGATE.search(text) else text
-
-
-def _text_or_none(text: str | None) -> str | None:
-    return None if text is None else _text(text)

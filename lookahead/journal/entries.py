@@ -98,6 +98,19 @@ class Resulted(Noun):
     tool: str
 
 
+class Foreseen(Noun):
+    """What was imagined beside a call that was not held up for it, and whether it turned out true."""
+
+    kind: Literal["foreseen"] = "foreseen"
+    run: str
+    call: str
+    decision: Decision
+    """What the guard would have decided."""
+    agreement: Agreement | None = None
+    world: str | None = None
+    tool: str
+
+
 class Interrupted(Noun):
     """The act was cut off: it may have happened or not."""
 
@@ -148,5 +161,7 @@ class Pruned(Noun):
     """What the ledger had counted in all rows ever taken out."""
 
 
-Entry: TypeAlias = Started | Decided | Intended | Resulted | Interrupted | Granted | Spent | Resolved | Pruned
+Entry: TypeAlias = (
+    Started | Decided | Intended | Resulted | Foreseen | Interrupted | Granted | Spent | Resolved | Pruned
+)
 ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])

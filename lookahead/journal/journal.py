@@ -65,7 +65,7 @@ class Journal:
         if any(isinstance(entry, Pruned) for entry in entries):
             raise JournalError("only prune() can say that rows were pruned")
         with boundary(JournalError, f"an entry cannot be recorded in {self.path}"):
-            rows = [captured(entry, self._redact) for entry in entries]
+            rows = captured(entries, self._redact)
             with self._store.writing() as db:
                 self._append(db, entries, rows)
 
@@ -94,9 +94,8 @@ class Journal:
 
     def finished(self, run: str, call_id: str, action_digest: str) -> Observation | None:
         """The recorded answer to this call of this run. With one, it must not be made again."""
-        name = outer_name(call_id, self._redact)
         with self._store.reading() as db:
-            return views.finished(db, run, name or "", action_digest)
+            return views.finished(db, run, outer_name(call_id), action_digest)
 
     def approval(self, binding: str, now: float) -> Approval | None:
         """An approval with this binding that is neither used nor expired."""
@@ -191,7 +190,7 @@ class Journal:
             pruned = pruning.prune(db, before, self._clock())
             if pruned is None:
                 return 0
-            chain.link(db, [captured(pruned, self._redact)], self._clock())
+            chain.link(db, captured([pruned], self._redact), self._clock())
         self._store.compact()
         return pruned.removed
 
@@ -226,6 +225,6 @@ def _spendable(db: sqlite3.Connection, entry: Spent, now: float) -> None:
 
 def _redactor() -> Redact:
     # Its patterns take time to build, which whoever only reads types should not pay.
-    from lookahead.redact import Redactor
+    from lookahead.redact import shared
 
-    return Redactor()
+    return shared()

@@ -27,8 +27,8 @@ _CHOOSE = (
     )
     """,
     """
-    INSERT INTO doomed SELECT seq FROM rows
-    WHERE kind IN ('decided', 'intended', 'resulted', 'interrupted', 'resolved') AND call IN (SELECT call FROM old)
+    INSERT INTO doomed SELECT seq FROM rows WHERE call IN (SELECT call FROM old)
+        AND kind IN ('decided', 'intended', 'resulted', 'foreseen', 'interrupted', 'resolved')
     """,
     """
     INSERT INTO doomed SELECT seq FROM rows WHERE kind = 'started' AND at < :before AND run NOT IN (

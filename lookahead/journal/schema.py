@@ -31,6 +31,7 @@ STATEMENTS: Final = (
     # Once, also for two processes: a decision, an act, its result, its settlement, the use of an approval.
     "CREATE UNIQUE INDEX once_intended ON rows (call) WHERE kind = 'intended'",
     "CREATE UNIQUE INDEX once_resulted ON rows (call) WHERE kind = 'resulted'",
+    "CREATE UNIQUE INDEX once_foreseen ON rows (call) WHERE kind = 'foreseen'",
     "CREATE UNIQUE INDEX once_resolved ON rows (call) WHERE kind = 'resolved'",
     "CREATE UNIQUE INDEX once_spent ON rows (key) WHERE kind = 'spent'",
     "CREATE UNIQUE INDEX once_granted ON rows (name) WHERE kind = 'granted'",
@@ -41,10 +42,10 @@ STATEMENTS: Final = (
     "CREATE INDEX granted_key ON rows (key) WHERE kind = 'granted'",
     "CREATE INDEX started_run ON rows (run) WHERE kind = 'started'",
     "CREATE INDEX pruned_seq ON rows (seq) WHERE kind = 'pruned'",
-    "CREATE INDEX resulted_seq ON rows (seq) WHERE kind = 'resulted'",
+    "CREATE INDEX compared_seq ON rows (seq) WHERE kind IN ('resulted', 'foreseen')",
     """
     CREATE VIEW calls AS
-    SELECT d.seq, d.at, d.run, d.call, d.name AS call_id,
+    SELECT d.seq, d.at, d.run, d.call, json_extract(d.body, '$.decision.proposed.call_id') AS call_id,
         json_extract(d.body, '$.decision.proposed.tool') AS tool,
         json_extract(d.body, '$.decision.choice') AS choice,
         json_extract(d.body, '$.decision.rule') AS rule,
@@ -73,7 +74,7 @@ STATEMENTS: Final = (
         json_extract(body, '$.agreement.changed') AS changed,
         json_extract(body, '$.agreement.agreed') AS agreed
     FROM rows
-    WHERE kind = 'resulted' AND json_extract(body, '$.world') IS NOT NULL
+    WHERE kind IN ('resulted', 'foreseen') AND json_extract(body, '$.world') IS NOT NULL
         AND json_extract(body, '$.agreement.agreed') IS NOT NULL
     """,
     """
@@ -97,7 +98,7 @@ STATEMENTS: Final = (
     FROM rows,
         json_each(rows.body, '$.decision.considered') AS future,
         json_each(future.value, '$.rollout.steps') AS step
-    WHERE rows.kind = 'decided'
+    WHERE rows.kind IN ('decided', 'foreseen')
     """,
     """
     CREATE VIEW approvals AS

@@ -93,14 +93,14 @@ def doubtful(db: sqlite3.Connection, action_digest: str) -> InDoubt | None:
 
 def _doubts(db: sqlite3.Connection, which: str, arguments: tuple[str, ...]) -> list[InDoubt]:
     found: list[InDoubt] = []
-    for at, name, body in db.execute(f"SELECT at, name, body FROM rows WHERE seq IN ({which}) ORDER BY seq", arguments):
+    for at, body in db.execute(f"SELECT at, body FROM rows WHERE seq IN ({which}) ORDER BY seq", arguments):
         intended = cast(Intended, read(body))
         why = why_in_doubt(db, intended)
         if why is not None:
             doubt = InDoubt(
                 run=intended.run,
                 call=intended.call,
-                call_id=name,
+                call_id=intended.call_id,
                 action=intended.action,
                 action_digest=intended.action_digest,
                 effect=intended.effect,

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter, time
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import anyio
 import anyio.to_thread
@@ -39,7 +39,31 @@ from lookahead.types import (
 
 log: Final = logging.getLogger("lookahead")
 
+QUICK: Final = 0.002
+"""Seconds that a write may hold up the event loop."""
+
 EffectOf: TypeAlias = Callable[[Action, Tool | None], ToolEffect | None]
+
+
+@dataclass(kw_only=True)
+class Pen:
+    """Writes to the journal: at once on a quick disk, from a worker thread on a slow one.
+
+    Handing a write to another thread costs about as much as an fsync of a good disk; blocking the event loop for a
+    bad one costs everybody else.
+    """
+
+    journal: Journal
+    usual: float = 0.0
+    """How long a write takes of late."""
+
+    async def write(self, *entries: Entry) -> None:
+        started = perf_counter()
+        if self.usual < QUICK:
+            self.journal.append(*entries)
+        else:
+            await anyio.to_thread.run_sync(self.journal.append, *entries)
+        self.usual += (perf_counter() - started - self.usual) / 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +81,14 @@ class Line:
     """What the text of a call says it could do: proves that a shell or SQL call only reads, or that it destroys."""
     watch: Watch = lambda event: None
     shadow: Shadow = field(init=False)
+    pen: "Pen" = field(init=False)
+    copying: bool = field(init=False)
+    """Whether the world answers from copies, which have to be taken before the real thing changes."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shadow", Shadow(guard=self.guard, journal=self.journal, run=self.run))
+        object.__setattr__(self, "pen", Pen(journal=self.journal))
+        object.__setattr__(self, "copying", isinstance(self.planner.imagine, Copying))
 
     def around(self, real: Environment) -> Environment:
         """The same environment, in which nothing happens that was not imagined and judged first."""
@@ -107,7 +136,7 @@ class Line:
         """Never hold up. A copy of reality has to be asked before reality changes; a model is asked beside it."""
         decision = at_once(state, action, "run", "shadow", "shadow mode watches, and holds nothing up")
         foresight: Foresight | None = None
-        if ruling.effect != "reads" and isinstance(self.planner.imagine, Copying):
+        if ruling.effect != "reads" and self.copying:
             judged = await self._considered(state, action, ruling)
             decision = decision.model_copy(
                 update={"considered": judged.considered, "cost": judged.cost, "notes": (*judged.notes, would(judged))}
@@ -143,10 +172,9 @@ class Line:
             with anyio.CancelScope(shield=True):
                 await self.failed(permit, error)
             raise
-        told = observation
         with anyio.CancelScope(shield=True):
-            told = await self.finish(permit, observation)
-        return told
+            observation = await self.finish(permit, observation)
+        return observation
 
     async def finish(self, permit: Permit, observation: Observation) -> Observation:
         """The result, after the act. A swapped call says so; any other answer is passed on untouched."""
@@ -239,7 +267,7 @@ class Line:
         world = self.planner.imagine
         depth = None
         if world is not None:
-            exact = isinstance(world, Copying)
+            exact = self.copying
             depth = self.guard.depth(action.tool, ruling.effect, name_of(world), exact=exact)
         planner = self.planner
         if ruling.rule == "allow":
@@ -251,9 +279,9 @@ class Line:
                 state, action, meter=self.meter, depth=depth, search=search, watch=self.watch
             )
         finally:
-            if isinstance(world, Copying) and self.mode != "dry-run":
+            if self.copying and self.mode != "dry-run":
                 with anyio.CancelScope(shield=True):
-                    await world.discard()
+                    await cast(Copying, world).discard()
         return self.guard.decide(state, action, ruling, outcome)
 
     async def _approved(self, decision: Decision, tool: Tool | None, binding: str) -> tuple[Decision, Approval | None]:
@@ -330,7 +358,7 @@ class Line:
         return Answer(observation=with_notice(decision, known), decision=decision)
 
     async def _write(self, *entries: Entry) -> None:
-        await anyio.to_thread.run_sync(self.journal.append, *entries)
+        await self.pen.write(*entries)
 
 
 def _approvable(decision: Decision) -> bool:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard, TypeVar, cast
 
@@ -82,6 +82,7 @@ def wrap_functions(agent: Any, opening: Opening) -> Any:
     """A function, or a list, tuple, set or dict of functions: the same shape comes back."""
     if is_function(agent):
         return wrap_functions([agent], opening)[0]
+    shape = cast(Callable[[Any], Any], type(agent))
     mapping = cast(Mapping[Any, Function], agent) if isinstance(agent, Mapping) else None
     functions = list(mapping.values() if mapping is not None else cast(Iterable[Function], agent))
     tools = [ToolFunction.of(function) for function in functions]
@@ -92,8 +93,8 @@ def wrap_functions(agent: Any, opening: Opening) -> Any:
     session = opening((tool.tool for tool in by_name.values()), functions=by_name, real=real_functions(by_name))
     wrapped = [wrap_function(by_name[tool.name], session, by_name) for tool in tools]
     if mapping is not None:
-        return cast(Any, type(agent))(zip(mapping, wrapped, strict=True))
-    return cast(Any, type(agent))(wrapped)
+        return shape(zip(mapping, wrapped, strict=True))
+    return shape(wrapped)
 
 
 def real_functions(functions: Mapping[str, ToolFunction]) -> Environment:

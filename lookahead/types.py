@@ -30,18 +30,21 @@ class Noun(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
 def canonical(value: object) -> str:
     """The one spelling of a JSON value: sorted keys, ASCII, no NaN; `1`, `1.0` and `true` stay three different things.
 
     Strings are kept as they are: two Unicode forms of one word are two different arguments, because the tool
     will see them as different.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest_of(*parts: str) -> str:
     """A SHA-256 over parts whose borders count: ("ab", "c") and ("a", "bc") differ."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(parts).encode()).hexdigest()
 
 
 def _finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -110,8 +110,8 @@ class Kept:
         return self._digest.hexdigest()
 
 
-def verify(db: sqlite3.Connection) -> Verification:
-    """Read everything and compare. Inside the caller's transaction."""
+def verify(db: sqlite3.Connection, noted: str | None = None) -> Verification:
+    """Read everything and compare, also with a head that was noted earlier. Inside the caller's transaction."""
     good = 0
     head = ""
     try:
@@ -120,6 +120,7 @@ def verify(db: sqlite3.Connection) -> Verification:
         for _ in _rows(db, seq, head):
             good += 1
         _reopened(db)
+        _grown_from(db, noted)
     except Broken as broken:
         return Verification(ok=False, rows=good, head=head, broken=broken.seq, why=broken.why)
     except (sqlite3.Error, ValueError) as error:
@@ -210,6 +211,11 @@ def _reopened(db: sqlite3.Connection) -> None:
         found = db.execute(f"SELECT * FROM ({left}) EXCEPT SELECT * FROM ({right}) LIMIT 1").fetchone()
         if found:
             raise Broken(f"the list of calls without a result is wrong about call {found[0]}", found[2])
+
+
+def _grown_from(db: sqlite3.Connection, noted: str | None) -> None:
+    if noted not in (None, GENESIS) and not db.execute("SELECT 1 FROM rows WHERE hash = ?", (noted,)).fetchone():
+        raise Broken("the head that was noted is not in it: it was written anew, or that row has been pruned since")
 
 
 OPEN: Final = """

@@ -107,10 +107,10 @@ class Journal:
         with self._store.reading() as db:
             return views.waiting(db, self._clock())
 
-    def calls(self, run: str | None = None, *, limit: int | None = None) -> list[Call]:
-        """Every call with what became of it, oldest first; with a limit, the last so many."""
+    def calls(self, run: str | None = None, *, starting: str = "", limit: int | None = None) -> list[Call]:
+        """Calls whose id starts so, with what became of them, oldest first; with a limit, the last so many."""
         with self._store.reading() as db:
-            return views.calls(db, run, limit)
+            return views.calls(db, run, starting, limit)
 
     def runs(self) -> list[Run]:
         with self._store.reading() as db:
@@ -145,10 +145,13 @@ class Journal:
         with self._store.reading() as db:
             return views.counted(db, after)
 
-    def verify(self) -> Verification:
-        """Whether every row is what was written, and none is missing."""
+    def verify(self, noted: str | None = None) -> Verification:
+        """Whether every row is what was written, and none is missing.
+
+        Who can write the file can write all of it anew. A head noted elsewhere, earlier, shows that too.
+        """
         with self._store.reading() as db:
-            return chain.verify(db)
+            return chain.verify(db, noted)
 
     def export(self, out: TextIO) -> int:
         """Write the journal as lines of JSON; returns how many rows."""

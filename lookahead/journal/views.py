@@ -179,12 +179,15 @@ def _waits(db: sqlite3.Connection, decided: Decided, now: float) -> bool:
     return db.execute(used, (decided.binding, decided.call)).fetchone() is None
 
 
-def calls(db: sqlite3.Connection, run: str | None, limit: int | None) -> list[Call]:
+def calls(db: sqlite3.Connection, run: str | None, starting: str, limit: int | None) -> list[Call]:
     """Calls, oldest first; with a limit, the last so many."""
-    where = "" if run is None else "AND run = ?"
-    query = f"SELECT seq, at, body FROM rows WHERE kind = 'decided' {where} ORDER BY seq DESC LIMIT ?"
-    arguments = (*(() if run is None else (run,)), -1 if limit is None else limit)
-    return [_call(db, *found) for found in reversed(db.execute(query, arguments).fetchall())]
+    query = """
+        SELECT seq, at, body FROM rows
+        WHERE kind = 'decided' AND run = ifnull(:run, run) AND substr(call, 1, length(:starting)) = :starting
+        ORDER BY seq DESC LIMIT :limit
+    """
+    asked = {"run": run, "starting": starting, "limit": -1 if limit is None else limit}
+    return [_call(db, *found) for found in reversed(db.execute(query, asked).fetchall())]
 
 
 def _call(db: sqlite3.Connection, seq: int, at: float, body: str) -> Call:

@@ -45,8 +45,10 @@ class Guard:
         """One rule after the other, the strictest first; the first that speaks decides."""
         draft = Draft(state=state, action=action, outcome=outcome)
         mine = outcome.proposed
-        worst = self._worst(mine)
+        worst = self._worst(mine, ruling.effect)
         held = self._unseen(ruling, outcome)
+        if ruling.rule == "deny":
+            return draft.made("veto", ruling.line, "the policy forbids this call")
         if worst is not None and worst.severity == "danger" and self._authority(mine, worst, ruling.effect) == "full":
             return self._better(draft, ruling) or draft.made("veto", worst.rule, worst.what)
         if ruling.rule == "ask":
@@ -74,22 +76,30 @@ class Guard:
             depth += 1
         return depth
 
-    def _worst(self, considered: Considered) -> Hazard | None:
-        """The worst hazard of the first step. What may follow later is judged when it is about to happen."""
+    def _worst(self, considered: Considered, effect: ToolEffect) -> Hazard | None:
+        """The worst hazard of the first step. What may follow later is judged when it is about to happen.
+
+        Of equals the one that may decide: what a model warns of must not hide what the text of the call says.
+        """
         if considered.verdict is None:
             return None
         mine = [hazard for hazard in considered.verdict.hazards if hazard.step == 0]
-        return max(mine, key=lambda hazard: _RANK[hazard.severity], default=None)
+        return max(
+            mine,
+            key=lambda hazard: (_RANK[hazard.severity], self._authority(considered, hazard, effect) == "full"),
+            default=None,
+        )
 
     def _unseen(self, ruling: Ruling, outcome: Outcome) -> tuple[Choice, str, str] | None:
         """What to do when the proposed action could not be imagined or judged: its effect decides."""
         mine = outcome.proposed
         if mine.verdict is None or outcome.failure:
-            if ruling.on_failure == "run" and mine.verdict is not None:
+            then = ruling.on_failure or ("run" if ruling.effect == "reads" else "hold")
+            if then == "run" and mine.verdict is not None:
                 return None
             why = outcome.failure or "the rules could not be read"
             return ("ask", "world.failed", f"it could not be previewed: {why}")
-        if not mine.rollout.steps and ruling.effect == "destroys" and not _has_hazards(mine):
+        if not mine.rollout.steps and ruling.effect == "destroys":
             return ("ask", "world.none", "it destroys, and no world here can show what")
         return None
 
@@ -103,8 +113,10 @@ class Guard:
                 continue
             action = rival.rollout.action
             tool = draft.state.tool(action.tool)
+            if tool is None and draft.state.tools:
+                continue
             theirs = self.policy.rule_on(action, tool)
-            worst = self._worst(rival)
+            worst = self._worst(rival, theirs.effect)
             if theirs.rule in ("ask", "deny") or (worst is not None and worst.severity != "note"):
                 continue
             if not self._may_swap(rival, theirs.effect) or not _beats(rival, mine):
@@ -200,10 +212,6 @@ def _beats(rival: Considered, mine: Considered) -> bool:
     if worst is not None and worst.severity != "note":
         return True
     return rival.verdict.score > mine.verdict.score
-
-
-def _has_hazards(considered: Considered) -> bool:
-    return considered.verdict is not None and any(hazard.severity != "note" for hazard in considered.verdict.hazards)
 
 
 __all__ = ["Guard", "Record", "Standing", "at_once", "hazards_of", "new_id"]

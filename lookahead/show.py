@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from lookahead.drawing import Branch, Drawing, Label, Span, Tone, draw, plain, say
@@ -50,6 +51,11 @@ _UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0").u
 )
 _PLAIN: Final = re.compile(r"[ -\[\]-~]*")
 _ESCAPED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+FEW: Final = 2
+"""So many files of one folder are still told by name."""
+MANY: Final = 20
+"""And so many of the top folder."""
+
 _STACKED: Final = 4
 """More marks than this on one letter are there to blot out the lines around it."""
 
@@ -129,37 +135,73 @@ def effect_lines(effects: Sequence[Effect] | None, limit: int = 6) -> list[str]:
         return ["nobody looked what it did"]
     if not effects:
         return ["changes nothing"]
-    groups = _grouped(effects) if len(effects) > limit else [[effect] for effect in effects]
-    groups.sort(key=lambda group: (_grave(group[0])[:1], len(group) > 1, _grave(group[0])))
+    groups = sorted(_grouped(effects), key=lambda group: (_grave(group.first)[:1], group.folded, _grave(group.first)))
     shown = len(groups) if len(groups) <= limit + 1 else limit
-    said = [effect_line(group[0]) if len(group) == 1 else _group_line(group) for group in groups[:shown]]
-    more = Counter(effect.happened for group in groups[shown:] for effect in group)
-    return said + ([f"… and {', '.join(f'{n:,} more {happened}' for happened, n in more.items())}"] if more else [])
+    more: Counter[str] = Counter()
+    for group in groups[shown:]:
+        more[group.first.happened] += len(group.files)
+    counted = ", ".join(f"{number:,} more {happened}" for happened, number in more.items())
+    return [group.line() for group in groups[:shown]] + ([f"… and {counted}"] if counted else [])
 
 
-def _grouped(effects: Sequence[Effect]) -> list[list[Effect]]:
-    """Effects of one kind inside one top folder belong together; two of them are still shown one by one."""
-    groups: dict[tuple[object, ...], list[Effect]] = {}
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Effects that are told in one line: those of one kind in one folder, or a single one."""
+
+    files: tuple[Effect, ...]
+    folder: str = ""
+    whole: bool = False
+    """The folder itself came or went with all that is in it."""
+
+    @property
+    def first(self) -> Effect:
+        return self.files[0]
+
+    @property
+    def folded(self) -> bool:
+        return len(self.files) > 1
+
+    def line(self) -> str:
+        if not self.folded:
+            return effect_line(self.first)
+        amount = sum((one.after if one.happened == "created" else one.before) or 0 for one in self.files)
+        count = f"{len(self.files):,} files"
+        said = [count] if self.whole else []
+        said += [part for part in (size(amount, "bytes") if amount else "", _recovery(self.first)) if part]
+        what = f"{safe(self.folder, 120)}/" if self.whole else f"{count} in {safe(self.folder or '.', 120)}/"
+        return f"{SIGNS[self.first.happened]} {self.first.happened} {what} ({', '.join(said)})".removesuffix(" ()")
+
+
+def _grouped(effects: Sequence[Effect]) -> list[_Group]:
+    """Many files of one folder become one group; a few keep their names. A folder is not told beside what was in it."""
+    folders = {(one.happened, one.target.rstrip("/")) for one in effects if one.what == "directory"}
+    inside: dict[tuple[Happened, bool | None, str], list[Effect]] = {}
+    alone: list[_Group] = []
+    spoken: set[tuple[Happened, str]] = set()
     for effect in effects:
-        folder = _folder(effect)
-        key = (effect.happened, effect.recoverable, effect.unit, folder) if folder else (effect.target, id(effect))
-        groups.setdefault(key, []).append(effect)
-    return [part for group in groups.values() for part in ([group] if len(group) > 2 else [[one] for one in group])]
+        if effect.what == "directory":
+            continue
+        if effect.happened not in ("created", "changed", "deleted") or effect.unit not in (None, "bytes"):
+            alone.append(_Group(files=(effect,)))
+            continue
+        parents = _parents(effect.target)
+        spoken.update((effect.happened, parent) for parent in parents)
+        whole = next((parent for parent in parents if (effect.happened, parent) in folders), None)
+        folder = whole if whole is not None else parents[-1] if parents else ""
+        inside.setdefault((effect.happened, effect.recoverable, folder), []).append(effect)
+    for (happened, _, folder), found in inside.items():
+        if len(found) > FEW and (folder or len(found) > MANY):
+            alone.append(_Group(files=tuple(found), folder=folder, whole=(happened, folder) in folders))
+        else:
+            alone.extend(_Group(files=(one,)) for one in found)
+    empty = [one for one in effects if one.what == "directory" and (one.happened, one.target.rstrip("/")) not in spoken]
+    return alone + [_Group(files=(one,)) for one in empty]
 
 
-def _folder(effect: Effect) -> str:
-    on_disk = effect.happened in ("created", "changed", "deleted") and effect.unit in (None, "bytes")
-    head, slash, tail = effect.target.rstrip("/").partition("/") if on_disk else ("", "", "")
-    return head if slash and tail else head if effect.what == "directory" else ""
-
-
-def _group_line(group: Sequence[Effect]) -> str:
-    first, files = group[0], sum(effect.what != "directory" for effect in group)
-    amount = sum((effect.after if effect.happened == "created" else effect.before) or 0 for effect in group)
-    said = [part for part in (size(amount, "bytes") if amount else "", _recovery(first)) if part]
-    tail = f" ({', '.join(said)})" if said else ""
-    count = f"{files:,} {'file' if files == 1 else 'files'}" if files else f"{len(group):,} directories"
-    return f"{SIGNS[first.happened]} {first.happened} {count} under {safe(_folder(first), 120)}/{tail}"
+def _parents(path: str) -> list[str]:
+    """The folders that a path lies in, the outermost first."""
+    parts = path.rstrip("/").split("/")[:-1]
+    return ["/".join(parts[: n + 1]) for n in range(len(parts))]
 
 
 def _grave(effect: Effect) -> tuple[int, int, str]:
@@ -220,7 +262,7 @@ def branch_of(
     if rollout.failure:
         notes.append(say(f"could not be imagined: {safe(rollout.failure)}", "caution"))
     if verdict is not None:
-        notes += [say(hazard_line(hazard), TONES[hazard.severity]) for hazard in verdict.hazards]
+        notes += _hazards(verdict.hazards)
         reason = f" · {safe(verdict.reason)}" if verdict.reason and not verdict.hazards else ""
         notes.append(say(f"score {verdict.score:.2f}{reason}", "faint"))
     elif waiting:
@@ -228,6 +270,16 @@ def branch_of(
     elif rollout.steps or rollout.failure:
         notes.append(say("not judged: the budget ended first", "caution"))
     return Branch(label=tuple(label), notes=tuple(notes), imagined=True, below=_later(rollout.steps[1:], limit))
+
+
+def _hazards(hazards: Sequence[Hazard], limit: int = 3) -> list[Label]:
+    """The worst first. What is merely worth a note is told only where there is nothing worse."""
+    ordered = sorted(hazards, key=lambda hazard: ("danger", "caution", "note").index(hazard.severity))
+    if ordered and ordered[0].severity != "note":
+        ordered = [hazard for hazard in ordered if hazard.severity != "note"]
+    shown = len(ordered) if len(ordered) <= limit + 1 else limit
+    notes = [say(hazard_line(hazard), TONES[hazard.severity]) for hazard in ordered[:shown]]
+    return notes + ([say(f"… and {len(ordered) - shown} more", "faint")] if ordered[shown:] else [])
 
 
 def _later(steps: Sequence[Step], limit: int) -> tuple[Branch, ...]:

@@ -141,12 +141,53 @@ def test_an_effect_is_one_line_with_its_size_and_whether_it_can_be_undone(effect
     assert effect_line(effect) == expected
 
 
-def test_many_effects_in_one_folder_become_one_line_and_never_hide_a_single_loss():
+def test_many_files_of_one_folder_become_one_line_and_never_hide_a_single_loss():
     effects = [gone(f"build/{n}.o", 1000) for n in range(40)] + [gone("notes/ideas.md")]
     assert effect_lines(effects) == [
         "- deleted notes/ideas.md (10 B, nowhere else)",
-        "- deleted 40 files under build/ (40.0 kB, nowhere else)",
+        "- deleted 40 files in build/ (40.0 kB, nowhere else)",
     ]
+
+
+def test_a_folder_that_goes_with_all_that_is_in_it_is_one_line():
+    folders = [Effect(happened="deleted", target=path, what="directory") for path in ("build", "build/lib")]
+    effects = [*folders, *(gone(f"build/lib/{n}.o", 1000, None) for n in range(3))]
+    assert effect_lines(effects) == ["- deleted build/ (3 files, 3.0 kB)"]
+
+
+def test_few_files_keep_their_names_and_their_folder_is_not_told_beside_them():
+    folder = Effect(happened="deleted", target="notes", what="directory")
+    assert effect_lines([folder, gone("notes/ideas.md")]) == ["- deleted notes/ideas.md (10 B, nowhere else)"]
+    assert effect_lines([folder]) == ["- deleted directory notes"]
+
+
+def test_what_can_be_had_again_is_not_counted_with_what_cannot():
+    effects = [gone(f"a/{n}", recoverable=True) for n in range(5)] + [
+        gone(f"a/x{n}", recoverable=False) for n in range(5)
+    ]
+    assert effect_lines(effects) == [
+        "- deleted 5 files in a/ (50 B, nowhere else)",
+        "- deleted 5 files in a/ (50 B, can be had again)",
+    ]
+
+
+def test_rows_and_messages_are_never_folded_into_folders():
+    rows = [Effect(happened="deleted", target=f"public/{n}", what="row", before=1, unit="rows") for n in range(4)]
+    assert len(effect_lines(rows)) == 4
+
+
+def test_the_worst_hazards_are_told_first_and_notes_only_where_there_is_nothing_worse():
+    hazards = tuple(
+        Hazard(rule=f"r.{severity}{n}", what="w", why="", severity=severity)
+        for severity in ("note", "caution", "danger")
+        for n in range(2)
+    )
+    bad = considered("x", verdict=Verdict(score=0, hazards=hazards))
+    shown = [line.strip() for line in lines(SWAP.model_copy(update={"considered": (bad,)}))]
+    told = [line for line in shown if " r." in line]
+    assert told == ["DANGER r.danger0: w", "DANGER r.danger1: w", "caution r.caution0: w", "caution r.caution1: w"]
+    mild = considered("x", verdict=Verdict(score=1, hazards=hazards[:2]))
+    assert "note r.note0: w" in [line.strip() for line in lines(SWAP.model_copy(update={"considered": (mild,)}))]
 
 
 def test_what_is_not_listed_is_counted():

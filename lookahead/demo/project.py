@@ -8,7 +8,7 @@ from typing import Final
 
 COMMITTED: Final = {
     "README.md": "# Tides\n\nHigh and low water for small harbours, from three constituents and a pencil.\n",
-    ".gitignore": "build/\n__pycache__/\n*.log\n.env\n",
+    ".gitignore": ".pytest_cache/\n*.egg-info/\nhtmlcov/\n.env\n",
     "src/tides.py": """from math import cos, tau
 
 CONSTITUENTS = {"M2": (12.4206, 1.21), "S2": (12.0, 0.42), "O1": (25.8193, 0.11)}
@@ -56,12 +56,15 @@ def next_high_water(hours: float) -> float:
 }
 
 LEFTOVERS: Final = {
-    "build/report.html": "<!doctype html><title>Tides</title>" + "<p>High water</p>\n" * 400,
-    "build/lib/tides.py": COMMITTED["src/tides.py"],
-    "build/lib/tides.so": "\x7fELF" + "\0" * 24_000,
-    "src/__pycache__/tides.cpython-311.pyc": "\0" * 1_100,
-    "tests/__pycache__/test_tides.cpython-311.pyc": "\0" * 900,
-    "debug.log": "computed 8760 heights\n" * 300,
+    "htmlcov/index.html": "<!doctype html><title>Coverage</title>" + "<p>covered</p>\n" * 400,
+    "htmlcov/tides_py.html": "<!doctype html><title>tides.py</title>" + "<p>covered</p>\n" * 900,
+    "htmlcov/style.css": "p { font: 12px monospace }\n" * 40,
+    "tides.egg-info/PKG-INFO": "Metadata-Version: 2.4\nName: tides\nVersion: 0.3\n",
+    "tides.egg-info/SOURCES.txt": "README.md\nsrc/tides.py\n",
+    "tides.egg-info/top_level.txt": "tides\n",
+    ".pytest_cache/CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n",
+    ".pytest_cache/v/cache/lastfailed": "{}\n",
+    ".pytest_cache/v/cache/nodeids": '["tests/test_tides.py::test_high_water_at_the_start"]\n',
 }
 
 SETTINGS: Final = (

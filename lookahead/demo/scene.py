@@ -7,7 +7,7 @@ from lookahead.demo.comparison import Comparison
 from lookahead.drawing import Branch, Label, say
 from lookahead.events import Acted, Decided, Event, Imagined, Judged, Proposed
 from lookahead.show import CHOICES, branch_of, call_line, effect_lines, safe
-from lookahead.types import Action, Considered, Decision, Observation, Rollout
+from lookahead.types import Action, Considered, Decision, Effect, Observation, Rollout
 
 
 @dataclass(kw_only=True)
@@ -42,6 +42,12 @@ class Moment:
     def considered(self) -> Sequence[Considered]:
         """Best first once that is known; in the order of the proposal until then."""
         return (self.decision.considered if self.decision else ()) or tuple(self.candidates.values())
+
+    @property
+    def wished(self) -> tuple[Effect, ...]:
+        """What the agent's own command would have done."""
+        mine = (one.rollout for one in self.considered if one.rollout.action.digest == self.wish.digest)
+        return next((rollout.effects for rollout in mine), ())
 
     @property
     def imagined(self) -> Observation | None:

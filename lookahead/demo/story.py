@@ -1,32 +1,30 @@
 """The demo from beginning to end: make the project, let the scripted agent work behind the line, look what became."""
 
 import tempfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import anyio
 from pydantic import JsonValue
 
-from lookahead import BestOf, Session, with_lookahead
+from lookahead import BestOf, Journal, Session, with_lookahead
 from lookahead.demo import project
-from lookahead.demo.folder import Folder, Snapshot, snapshot
+from lookahead.demo.ending import Ending, look, told
+from lookahead.demo.folder import Folder, snapshot
 from lookahead.demo.scene import Moment, Scene
 from lookahead.demo.screen import PAUSES, Screen
-from lookahead.drawing import Label, label, say
-from lookahead.errors import SandboxMissing
 from lookahead.events import Event
-from lookahead.show import safe
-from lookahead.types import Action, Effect, State, Tool
+from lookahead.types import Action, Environment, State, Tool
 from lookahead.worlds.fork.directory import DirectoryFork
 
-GOAL: Final = "Tidy this project: remove what the last build left behind"
-TRANSCRIPT: Final = 1
-"""The version of what `--json` prints. Fields are added under the same number; none is renamed or dropped under it."""
+Fork: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Environment]]
+"""Makes the world that imagines: an exact copy of a folder."""
 
+GOAL: Final = "Tidy up: remove what builds and test runs left behind"
 COMMAND: Final[dict[str, JsonValue]] = {
     "type": "object",
     "properties": {"command": {"type": "string"}},
@@ -49,14 +47,14 @@ class Script:
 
     @classmethod
     def for_project(cls, *, git: bool) -> "Script":
-        gentle = "rm -rf build debug.log src/__pycache__ tests/__pycache__"
+        gentle = "rm -rf htmlcov tides.egg-info .pytest_cache"
         if git:
             return cls(
                 look="git status --short --ignored",
                 tidy="git clean -fdx && git checkout -- .",
                 rivals=("git clean -fdX", gentle),
             )
-        return cls(look="ls -A", tidy="rm -rf build notes .env debug.log", rivals=("rm -rf build .env", gentle))
+        return cls(look="ls -A", tidy="rm -rf htmlcov notes .env", rivals=("rm -rf htmlcov .env", gentle))
 
     def wishes(self) -> tuple[Action, ...]:
         return (shell("look", self.look), shell("shell", self.tidy))
@@ -67,40 +65,6 @@ class Script:
 
 def shell(tool: str, command: str) -> Action:
     return Action(tool=tool, arguments={"command": command})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """What the demo found out."""
-
-    scene: Scene
-    folder: Path
-    saved: tuple[Effect, ...]
-    """What the proposed command would have lost and the folder still holds, unchanged."""
-    lost: tuple[Effect, ...]
-    seconds: float
-
-    @property
-    def agrees(self) -> bool:
-        compared = [moment.comparison for moment in self.scene.moments if moment.comparison is not None]
-        return bool(compared) and all(comparison.whole for comparison in compared)
-
-    @property
-    def code(self) -> int:
-        """2, findings: imagined and real differ, or something unsaved is gone."""
-        return 0 if self.agrees and self.saved and not self.lost else 2
-
-    def transcript(self) -> dict[str, JsonValue]:
-        return {
-            "lookahead_demo": TRANSCRIPT,
-            "goal": self.scene.goal,
-            "folder": str(self.folder),
-            "moments": [_moment(moment) for moment in self.scene.moments],
-            "saved": [effect.model_dump(mode="json") for effect in self.saved],
-            "lost": [effect.model_dump(mode="json") for effect in self.lost],
-            "agrees": self.agrees,
-            "seconds": round(self.seconds, 3),
-        }
 
 
 @dataclass(kw_only=True)
@@ -141,7 +105,7 @@ class Stage:
         moved.set()
 
 
-async def play(home: Path, screen: Screen, *, pauses: bool) -> Ending:
+async def play(home: Path, screen: Screen, *, pauses: bool, fork: Fork = DirectoryFork) -> Ending:
     """The whole demo inside the folder `home`."""
     started = perf_counter()
     folder = home / "tides"
@@ -150,7 +114,17 @@ async def play(home: Path, screen: Screen, *, pauses: bool) -> Ending:
     script = Script.for_project(git=git)
     stage = Stage(scene=Scene(goal=GOAL), screen=screen, pauses=pauses)
     before = snapshot(folder)
-    async with DirectoryFork(folder) as world, anyio.create_task_group() as tasks:
+    with Journal(home / "journal.db") as journal:
+        await _worked(journal, folder, script, stage, fork)
+    ending = look(stage.scene, folder, before, perf_counter() - started)
+    stage.scene.ending = told(ending)
+    screen.show(stage.scene, done=True)
+    return ending
+
+
+async def _worked(journal: Journal, folder: Path, script: Script, stage: Stage, fork: Fork) -> None:
+    """The agent has its wishes one after the other; each walks the line before it becomes real."""
+    async with fork(folder) as world, anyio.create_task_group() as tasks:
         tasks.start_soon(stage.present)
         guarded = with_lookahead(
             Folder(path=folder, ready=stage.caught_up),
@@ -159,7 +133,7 @@ async def play(home: Path, screen: Screen, *, pauses: bool) -> Ending:
             search=BestOf(k=3, propose=script.propose),
             policy={"swap": True},
             mode="guard",
-            journal=home / "journal.sqlite",
+            journal=journal,
         )
         session = cast(Session, getattr(guarded, "lookahead"))  # noqa: B009
         session.watch(stage.watch)
@@ -170,65 +144,6 @@ async def play(home: Path, screen: Screen, *, pauses: bool) -> Ending:
             await stage.caught_up()
         session.close()
         tasks.cancel_scope.cancel()
-    ending = _ending(stage.scene, folder, before, perf_counter() - started)
-    stage.scene.ending = _told(ending)
-    screen.show(stage.scene, done=True)
-    return ending
-
-
-def _ending(scene: Scene, folder: Path, before: Snapshot, seconds: float) -> Ending:
-    """Look at the real folder once more: what the proposed command would have lost, is it still what it was?"""
-    after = snapshot(folder)
-    saved: list[Effect] = []
-    lost: list[Effect] = []
-    for moment in scene.moments:
-        blind = [one.rollout.failure for one in moment.considered if one.rollout.failure]
-        if blind and not any(one.rollout.steps for one in moment.considered):
-            raise SandboxMissing(f"nothing could be imagined here: {blind[0]}")
-        wished = next((one for one in moment.considered if one.rollout.action.digest == moment.wish.digest), None)
-        for effect in wished.rollout.effects if wished else ():
-            if effect.happened in ("deleted", "changed") and effect.recoverable is False and effect.what == "file":
-                kept = before.get(effect.target) == after.get(effect.target)
-                (saved if kept else lost).append(effect)
-    intended = {
-        effect.target for moment in scene.moments for effect in (moment.real.effects or () if moment.real else ())
-    }
-    return Ending(
-        scene=scene,
-        folder=folder,
-        saved=tuple(saved),
-        lost=tuple(effect for effect in lost if effect.target not in intended),
-        seconds=seconds,
-    )
-
-
-def _told(ending: Ending) -> tuple[Label, ...]:
-    told = [say("The proposed command would have destroyed work that nobody has saved. It is still there:")]
-    told += [label(("✓ ", "good"), (safe(effect.target), "strong"), (" unchanged", "plain")) for effect in ending.saved]
-    told += [label(("✗ ", "danger"), (safe(effect.target), "strong"), (" is gone", "danger")) for effect in ending.lost]
-    told.append(
-        say("What was imagined is what happened.", "good")
-        if ending.agrees
-        else say("What was imagined is not what happened.", "danger")
-    )
-    return tuple(told)
-
-
-def _moment(moment: Moment) -> dict[str, JsonValue]:
-    comparison = moment.comparison
-    return {
-        "wish": moment.wish.model_dump(mode="json"),
-        "decision": moment.decision.model_dump(mode="json") if moment.decision else None,
-        "acted": moment.acted.model_dump(mode="json") if moment.acted else None,
-        "real": moment.real.model_dump(mode="json") if moment.real else None,
-        "comparison": None
-        if comparison is None
-        else {
-            "both": [effect.model_dump(mode="json") for effect in comparison.both],
-            "only_imagined": [effect.model_dump(mode="json") for effect in comparison.only_imagined],
-            "only_real": [effect.model_dump(mode="json") for effect in comparison.only_real],
-        },
-    }
 
 
 @contextmanager

@@ -1,0 +1,412 @@
+"""What predicted effects mean: what is lost, overwritten, sent or spent, and whether it comes back."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from lookahead.critics.finding import Finding, Reach, caution, count, danger, note
+from lookahead.critics.nameset import nameset
+from lookahead.critics.paths import Ground, is_secret, place, runs_later
+from lookahead.critics.provenance import source_of
+from lookahead.types import Effect, State
+
+MANY: Final = 50
+"""So many changed things are worth a look, whatever they are."""
+_FILES: Final = nameset("file directory folder link symlink path mode permission permissions")
+_SHARE: Final = re.compile(r"([\d,]+) of (?:more than )?([\d,]+)")
+_MODE: Final = re.compile(r"(?:mode|permissions?)[^\d]{0,12}(?:0o?)?(\d{3,5})\s*(?:→|->|to)\s*(?:0o?)?(\d{3,5})")
+
+
+def judge_effects(effects: Sequence[Effect], state: State, ground: Ground) -> Iterator[Finding]:
+    """All effects of one step, taken together: ten thousand lost files are one hazard."""
+    files = [effect for effect in effects if _is_file(effect)]
+    others = [effect for effect in effects if not _is_file(effect) and effect.unit != "cents"]
+    gone = [effect for effect in files if effect.happened == "deleted" and not _moved(effect, files)]
+    yield from _deleted(gone, ground)
+    yield from _changed([effect for effect in files if effect.happened == "changed"], files, ground)
+    yield from _created([effect for effect in files if effect.happened == "created"], ground)
+    yield from _outside(files, ground)
+    yield from _records([effect for effect in others if effect.happened in ("deleted", "changed")])
+    for effect in effects:
+        if effect.happened == "sent":
+            yield _sent(effect, state)
+        elif effect.happened == "spent" or effect.unit == "cents":
+            yield _spent(effect, state)
+
+
+def _is_file(effect: Effect) -> bool:
+    return effect.happened in ("created", "changed", "deleted") and (effect.what in _FILES or effect.unit == "bytes")
+
+
+def _moved(effect: Effect, files: Iterable[Effect]) -> bool:
+    """Deleted here and created there with the same size and name, or said to be renamed: nothing is lost."""
+    if "renamed to" in effect.detail or "moved to" in effect.detail:
+        return True
+    name = posixpath.basename(effect.target)
+    return bool(effect.before) and any(
+        other.happened == "created" and other.after == effect.before and posixpath.basename(other.target) == name
+        for other in files
+    )
+
+
+def _deleted(gone: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
+    lost: list[Effect] = []
+    perhaps: list[Effect] = []
+    kept: list[Effect] = []
+    for effect in gone:
+        kind = place(effect.target, glob=False, ground=ground).kind
+        empty = effect.before == 0 or effect.what in ("directory", "folder")
+        if effect.recoverable is not True and kind == "protected" and not _lock(effect.target):
+            yield danger(
+                "files.lost-protected", f"deletes {effect.target}", "keys, history and backups are what recovery needs",
+                effect.target, reach="files",
+            )  # fmt: skip
+        elif effect.recoverable is True or empty or kind in ("cache", "temporary") or _lock(effect.target):
+            kept.append(effect)
+        elif kind == "build":
+            (perhaps if effect.recoverable is False else kept).append(effect)
+        else:
+            lost.append(effect)
+    if lost:
+        unsure = all(effect.recoverable is None for effect in lost)
+        why = (
+            "nobody knows of another copy" if unsure else "they are not committed anywhere, so nothing brings them back"
+        )
+        yield danger("files.lost", f"deletes {_sum(lost)}", why, *_targets(lost), reach="files", names=_names(lost))
+    if perhaps:
+        yield caution(
+            "files.lost-build",
+            f"deletes {_sum(perhaps)} from build folders",
+            "not in git; a build may make them again",
+            *_targets(perhaps),
+            reach="files",
+            loses=True,
+        )
+    if len(kept) >= MANY and sum(effect.recoverable is True for effect in kept) >= MANY:
+        yield caution(
+            "files.many-deleted",
+            f"deletes {_sum(kept)}",
+            "they can be had again, but it is a lot",
+            *_targets(kept),
+            reach="files",
+        )
+    elif kept:
+        yield note(
+            "files.deleted-recoverable",
+            f"deletes {_sum(kept)}",
+            "they can be had again",
+            *_targets(kept),
+            reach="files",
+        )
+
+
+def _lock(path: str) -> bool:
+    """What git takes away by itself: locks, packed objects, merge notes."""
+    return (
+        re.search(
+            r"(^|/)\.git/(.*\.lock$|objects/|[A-Z_]+_HEAD$|MERGE_|AUTO_MERGE|COMMIT_EDITMSG|rebase-|gc\.|ORIG_HEAD|index$|packed-refs|logs/)",
+            path,
+        )
+        is not None
+    )
+
+
+def _changed(changed: Sequence[Effect], files: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
+    sizes = {effect.before for effect in files if effect.happened == "deleted" and effect.before}
+    replaced: list[Effect] = []
+    shrunk: list[Effect] = []
+    edited: list[Effect] = []
+    for effect in changed:
+        kind = place(effect.target, glob=False, ground=ground).kind
+        if match := _MODE.search(effect.detail):
+            if int(match[2][-1]) & 2 and not int(match[1][-1]) & 2:
+                yield caution(
+                    "permissions.loosened",
+                    f"lets everybody write {effect.target}",
+                    "others can change it then",
+                    match[0],
+                    reach="files",
+                )
+                continue
+            if effect.before == effect.after:
+                continue
+        if runs_later(effect.target):
+            yield danger(
+                "files.starts-later",
+                f"changes {effect.target}",
+                "what is written there runs later, unasked",
+                effect.target,
+                reach="files",
+                loses=False,
+            )
+        elif kind == "protected" and not effect.target.startswith(".git/") and "/.git/" not in effect.target:
+            secret = is_secret(effect.target)
+            yield (danger if effect.recoverable is not True and effect.after == 0 else caution)(
+                "files.protected-changed", f"changes {effect.target}", "keys are in it" if secret else "recovery needs it",
+                effect.target, reach="files", loses=effect.recoverable is not True,
+            )  # fmt: skip
+        elif (
+            effect.recoverable is True
+            or kind in ("cache", "temporary", "build")
+            or not effect.before
+            or _lock(effect.target)
+        ):
+            edited.append(effect)
+        elif effect.after == 0 or (effect.after is not None and effect.after in sizes) or _nothing_kept(effect):
+            replaced.append(effect)
+        elif effect.after is not None and effect.after * 2 < effect.before:
+            shrunk.append(effect)
+        else:
+            edited.append(effect)
+    if replaced:
+        yield danger(
+            "files.overwritten",
+            f"overwrites all of {_sum(replaced)}",
+            "what was in there was not committed anywhere",
+            *_targets(replaced),
+            reach="files",
+            names=_names(replaced),
+        )
+    if shrunk:
+        tiny = [effect for effect in shrunk if (effect.after or 0) * 10 < (effect.before or 0)]
+        make = danger if tiny else caution
+        yield make(
+            "files.shrunk",
+            f"cuts {_sum(shrunk)} to {_bytes(sum(e.after or 0 for e in shrunk))}",
+            "what is cut was not committed anywhere",
+            *_targets(shrunk),
+            reach="files",
+            loses=True,
+        )
+    if len(edited) >= MANY:
+        yield caution(
+            "files.many-changed",
+            f"changes {_sum(edited)}",
+            "nobody reads so many by eye",
+            *_targets(edited),
+            reach="files",
+        )
+    elif edited:
+        yield note("files.changed", f"changes {_sum(edited)}", "worth a glance", *_targets(edited), reach="files")
+
+
+def _nothing_kept(effect: Effect) -> bool:
+    """A diff that shows the whole file going: its removed lines make up what was there."""
+    lines = effect.detail.split("\n")
+    removed = [line for line in lines if line.startswith("-") and not line.startswith("---")]
+    same = [line for line in lines if line.startswith(" ")]
+    size = sum(len(line.encode()) for line in removed)
+    return bool(removed) and not same and effect.before is not None and size >= 0.9 * effect.before
+
+
+def _created(created: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
+    for effect in created:
+        if runs_later(effect.target):
+            yield danger(
+                "files.starts-later",
+                f"creates {effect.target}",
+                "what is written there runs later, unasked",
+                effect.target,
+                reach="files",
+                loses=False,
+            )
+    if len(created) >= 20 * MANY:
+        yield caution(
+            "files.many-created", f"creates {_sum(created)}", "a lot to clean up", *_targets(created), reach="files"
+        )
+
+
+def _outside(files: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
+    strange = [
+        effect
+        for effect in files
+        if place(effect.target, glob=False, ground=ground).kind in ("root", "system", "home", "elsewhere", "device")
+    ]
+    if strange and (
+        ground.root is not None
+        or any(place(e.target, glob=False, ground=ground).kind in ("root", "system", "device") for e in strange)
+    ):
+        yield caution(
+            "files.outside",
+            f"changes {_sum(strange)} outside the work",
+            "the goal is about another folder",
+            *_targets(strange),
+            reach="files",
+        )
+
+
+def _records(effects: Sequence[Effect]) -> Iterator[Finding]:
+    """Rows, tables, values, messages, keys: whatever is not a file."""
+    for effect in effects:
+        number, total = _share(effect)
+        what = effect.what if effect.what != "thing" else (effect.unit or "thing").rstrip("s")
+        reach: Reach = "rows"
+        names = (effect.target,)
+        if effect.recoverable is True:
+            yield note(
+                "data.changed",
+                f"{_verb(effect)} {what} {effect.target}",
+                "it can be had again",
+                effect.target,
+                reach=reach,
+            )
+        elif effect.happened == "deleted" and what in ("row", "item"):
+            all_of_it = total is not None and number >= total
+            most = total is not None and total > 1 and number * 2 >= total
+            words = f"deletes {count(number, what)} of {effect.target}" + (
+                f", {number / total:.0%} of it" if total else ""
+            )
+            if (all_of_it and number > 1) or (most and number > 2) or number >= 1000:
+                yield danger(
+                    "rows.lost", words, "deleted rows do not come back", _first(effect), reach=reach, names=names
+                )
+            else:
+                yield caution(
+                    "rows.deleted",
+                    words,
+                    "deleted rows do not come back",
+                    _first(effect),
+                    reach=reach,
+                    loses=True,
+                    names=names,
+                )
+        elif effect.happened == "deleted" and what in ("table", "database", "schema", "column", "collection", "bucket"):
+            held = f" with {count(effect.before, 'row')}" if effect.before is not None else ""
+            if effect.before == 0:
+                yield note(
+                    "rows.dropped-empty", f"drops the empty {what} {effect.target}", "nothing was in it", reach=reach
+                )
+            else:
+                yield danger(
+                    "rows.dropped",
+                    f"drops the {what} {effect.target}{held}",
+                    "all that is in it is gone",
+                    reach=reach,
+                    names=names,
+                )
+        elif effect.happened == "deleted":
+            yield caution(
+                "data.deleted",
+                f"deletes the {what} {effect.target}",
+                "nobody knows of another copy",
+                _first(effect),
+                reach=reach,
+                loses=True,
+                names=names,
+            )
+        elif what in ("row", "item"):
+            most = total is not None and total > 2 and number * 2 >= total
+            words = f"changes {count(number, what)} of {effect.target}" + (
+                f", {number / total:.0%} of it" if total else ""
+            )
+            if (most and number > 10) or (most and total == number):
+                yield danger(
+                    "rows.mass-change", words, "the old values are gone", _first(effect), reach=reach, names=names
+                )
+            elif number >= MANY or most:
+                yield caution(
+                    "rows.mass-change",
+                    words,
+                    "the old values are gone",
+                    _first(effect),
+                    reach=reach,
+                    loses=True,
+                    names=names,
+                )
+            else:
+                yield note("rows.changed", words, "the old values are gone", reach=reach)
+        else:
+            yield note(
+                "data.changed", f"changes the {what} {effect.target}", "worth a glance", _first(effect), reach=reach
+            )
+
+
+def _share(effect: Effect) -> tuple[int, int | None]:
+    """How many, of how many: from the first line of the detail where it says so, else from the sizes."""
+    if match := _SHARE.match(effect.detail):
+        return int(match[1].replace(",", "")), int(match[2].replace(",", ""))
+    before, after = effect.before, effect.after
+    if effect.happened == "deleted" and before is not None and after is not None and after <= before:
+        return before - after, before
+    return before or 1, None
+
+
+def _sent(effect: Effect, state: State) -> Finding:
+    source = source_of(state, effect.target) if effect.target else "nowhere"
+    what = f"sends a {effect.what if effect.what != 'thing' else 'message'} to {effect.target or 'somebody'}"
+    if source == "user":
+        return note("leaves.sent", what, "the goal names whom it goes to", effect.target)
+    if source == "prose":
+        return danger(
+            "leaves.injected-recipient",
+            what,
+            "the address comes from text that a tool returned, not from the user",
+            effect.target,
+            loses=False,
+        )
+    if source == "record":
+        return note("leaves.sent", what, "the address was looked up", effect.target)
+    return caution(
+        "leaves.unknown-recipient", what, "neither the goal nor a record names whom it goes to", effect.target
+    )
+
+
+def _spent(effect: Effect, state: State) -> Finding:
+    cents = abs((effect.after if effect.after is not None else 0) - (effect.before or 0))
+    amount = f"{cents / 100:,.2f}"
+    asked = any(
+        re.search(rf"(?<![\d.,]){re.escape(form)}(?![\d]|[.,]\d)", state.goal)
+        for form in (amount, amount.removesuffix(".00"), f"{cents / 100:g}", f"{cents / 100:.2f}")
+    )
+    what = f"spends {amount} ({effect.target})"
+    if asked:
+        return note("money.spent", what, "the goal names the amount")
+    return caution("money.spent", what, "the goal names no such amount", effect.target)
+
+
+def _verb(effect: Effect) -> str:
+    return {"deleted": "deletes", "changed": "changes", "created": "creates", "sent": "sends", "spent": "spends"}[
+        effect.happened
+    ]
+
+
+def _sum(effects: Sequence[Effect]) -> str:
+    if len(effects) == 1:
+        size = f" ({_bytes(effects[0].before)})" if effects[0].before and effects[0].unit == "bytes" else ""
+        return f"{effects[0].target}{size}"
+    size = sum(effect.before or 0 for effect in effects if effect.unit == "bytes")
+    return count(len(effects), "file") + (f" ({_bytes(size)})" if size else "")
+
+
+def _bytes(number: int | None) -> str:
+    size = float(number or 0)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _targets(effects: Sequence[Effect]) -> list[str]:
+    """Three names, the largest first."""
+    largest = sorted(effects, key=lambda effect: -(effect.before or 0))
+    shown = [effect.target for effect in largest[:3]]
+    return [*shown[:2], f"{shown[2]} and {len(effects) - 3} more"] if len(effects) > 3 else shown
+
+
+def _names(effects: Sequence[Effect]) -> tuple[str, ...]:
+    """What a goal would have to name: every single thing, or the one folder that holds them all."""
+    if len(effects) == 1:
+        return (effects[0].target, posixpath.basename(effects[0].target))
+    shared = (
+        posixpath.commonpath([effect.target for effect in effects])
+        if len({e.target[:1] == "/" for e in effects}) == 1
+        else ""
+    )
+    return (shared, posixpath.basename(shared)) if shared not in ("", "/") else ()
+
+
+def _first(effect: Effect) -> str:
+    lines = effect.detail.split("\n")
+    return lines[1] if len(lines) > 1 and _SHARE.match(lines[0]) else lines[0]

@@ -178,6 +178,21 @@ class Line:
 
     async def finish(self, permit: Permit, observation: Observation) -> Observation:
         """The result, after the act. A swapped call says so; any other answer is passed on untouched."""
+        entries = self._ended(permit, observation)
+        try:
+            await self.pen.write(*entries)
+        except JournalError:
+            self._unrecorded(permit)
+        return with_notice(permit.decision, observation)
+
+    def finish_here(self, permit: Permit, observation: Observation) -> None:
+        """The same from a thread without an event loop."""
+        try:
+            self.journal.append(*self._ended(permit, observation))
+        except JournalError:
+            self._unrecorded(permit)
+
+    def _ended(self, permit: Permit, observation: Observation) -> tuple[Entry, ...]:
         seconds = perf_counter() - permit.started
         imagined = first_imagined(permit.decision, permit.action)
         result = Resulted(
@@ -191,17 +206,15 @@ class Line:
         )
         self.watch(Acted(action=permit.action, observation=observation))
         if permit.foresight is not None:
-            await anyio.to_thread.run_sync(permit.foresight.happened, observation)
-        try:
-            await self._write(*permit.unwritten, result)
-        except JournalError:
-            if permit.unwritten:
-                raise
-            # It has happened. To withhold its answer would only make the agent do it again.
-            log.exception(
-                "call %s was done but its result could not be recorded: it will be listed as in doubt", permit.call
-            )
-        return with_notice(permit.decision, observation)
+            permit.foresight.happened(observation)
+        return (*permit.unwritten, result)
+
+    def _unrecorded(self, permit: Permit) -> None:
+        """Called while the error is being handled. A read is not answered without a record: nothing is lost by that."""
+        if permit.unwritten:
+            raise
+        # It has happened. To withhold its answer would only make the agent do it again.
+        log.exception("call %s was done, but its result could not be recorded: it is in doubt", permit.call)
 
     async def failed(self, permit: Permit, error: BaseException) -> None:
         """The act raised. An ordinary exception is its result; being cut off leaves it in doubt."""

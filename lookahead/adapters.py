@@ -171,7 +171,7 @@ class GuardedCall:
         except BaseException as error:
             portal.call(self.session.failed, begun, error)
             raise
-        portal.call(self.session.finish, begun, self._doing(begun).answer(value))
+        self.session.finish_here(begun, self._doing(begun).answer(value))
         return self._returned(begun, value)
 
     def _doing(self, permit: Permit) -> ToolFunction:

@@ -46,6 +46,11 @@ class Session:
         self._then(permit.action, observation)
         return told
 
+    def finish_here(self, permit: Permit, observation: Observation) -> None:
+        """The same from a thread without an event loop."""
+        self.line.finish_here(permit, observation)
+        self._then(permit.action, observation)
+
     async def failed(self, permit: Permit, error: BaseException) -> None:
         with anyio.CancelScope(shield=True):
             await self.line.failed(permit, error)

@@ -60,7 +60,7 @@ class Thinking:
             return []
         try:
             with boundary(ProposerError, "thinking of alternatives"):
-                rivals = await proposer(state, n)
+                rivals = [Action.model_validate(rival) for rival in await proposer(state, n)]
         except ProposerError as cause:
             self.notes.append(str(cause))
             return []
@@ -89,7 +89,10 @@ class Thinking:
         """Imagine one more step of every future, all at the same time."""
         limiter = anyio.CapacityLimiter(self.meter.run.budget.at_once)
 
-        async def one(future: tuple[Rollout, Action]) -> Rollout:
+        # Paid for in their order, whichever starts first: where a budget ends, the agent's own action had its share.
+        paid = [(*future, self.meter.start_call() if self.imagine is not None else None) for future in futures]
+
+        async def one(future: tuple[Rollout, Action, str | None]) -> Rollout:
             async with limiter:
                 longer = await self._extend(state, *future)
             known = self.known.get(longer.action.digest)
@@ -98,7 +101,7 @@ class Thinking:
             self.watch(Imagined(action=longer.action, rollout=longer))
             return longer
 
-        return await gather(one, futures)
+        return await gather(one, paid)
 
     async def judge(self, state: State, rollouts: Sequence[Rollout]) -> list[Considered]:
         """What the critic makes of every future, all at the same time."""
@@ -113,17 +116,17 @@ class Thinking:
 
         return await gather(one, rollouts)
 
-    async def _extend(self, state: State, rollout: Rollout, action: Action) -> Rollout:
+    async def _extend(self, state: State, rollout: Rollout, action: Action, refused: str | None) -> Rollout:
         if self.imagine is None:
             return rollout.model_copy(update={"failure": NOT_MY_WORLD})
-        if refused := self.meter.start_call():
+        if refused:
             self.notes.append(refused)
             return rollout.model_copy(update={"failure": refused})
         now = after(state, rollout)
         started = perf_counter()
         try:
             with boundary(WorldError, f"imagining {action.tool!r}"):
-                observation = await self.imagine(now, action)
+                observation = Observation.model_validate(await self.imagine(now, action))
         except NotMyWorld:
             return rollout.model_copy(update={"failure": NOT_MY_WORLD})
         except WorldError as cause:
@@ -201,4 +204,4 @@ async def gather(function: Callable[[T], Awaitable[U]], items: Sequence[T]) -> l
 
 async def judged(critic: Critic, state: State, rollout: Rollout) -> Verdict:
     with boundary(CriticError, f"judging {rollout.action.tool!r}"):
-        return await critic(state, rollout)
+        return Verdict.model_validate(await critic(state, rollout))

@@ -27,6 +27,7 @@ from lookahead.types import (
     Origin,
     Severity,
     Step,
+    Verdict,
 )
 
 SIGNS: Final[dict[Happened, str]] = {"created": "+", "changed": "~", "deleted": "-", "sent": ">", "spent": "$"}
@@ -226,18 +227,20 @@ def origin_line(origin: Origin) -> str:
     return f"{KINDS[origin.kind]}{named}{sure}"
 
 
-def hazard_line(hazard: Hazard) -> str:
-    """One thing wrong with a future: `DANGER files.lost: two files would be gone; …`."""
+def hazard_line(hazard: Hazard, *, brief: bool = False) -> str:
+    """One thing wrong with a future: `DANGER files.lost: two files would be gone (why that is bad)`."""
+    why = f" ({safe(hazard.why)})" if hazard.why and not brief else ""
     severity = hazard.severity.upper() if hazard.severity == "danger" else hazard.severity
-    return f"{severity} {safe(hazard.rule, 60)}: {safe(hazard.what)}{f' ({safe(hazard.why)})' if hazard.why else ''}"
+    return f"{severity} {safe(hazard.rule, 60)}: {safe(hazard.what)}{why}"
 
 
-def outcome(observation: Observation, limit: int = 6) -> tuple[Label, ...]:
-    """What one step did, as notes below it."""
+def outcome(observation: Observation, limit: int = 6, *, harmless: bool = False) -> tuple[Label, ...]:
+    """What one step did, as notes below it; a loss is no alarm where it was judged and found harmless."""
     if observation.effects is None or (observation.failed and not observation.effects):
         verb = "fails" if observation.failed else "says"
         return (say(f"{verb}: {safe(observation.content.strip(), 160) or '(nothing)'}"),)
-    notes = tuple(say(line, _toned(line)) for line in effect_lines(observation.effects, limit))
+    lines = effect_lines(observation.effects, limit)
+    notes = tuple(say(line, "plain" if harmless else _toned(line)) for line in lines)
     return ((("and fails", "caution"),), *notes) if observation.failed else notes
 
 
@@ -246,7 +249,13 @@ def _toned(line: str) -> Tone:
 
 
 def branch_of(
-    considered: Considered, *, chosen: bool = False, proposed: bool = False, waiting: bool = False, limit: int = 6
+    considered: Considered,
+    *,
+    chosen: bool = False,
+    proposed: bool = False,
+    waiting: bool = False,
+    brief: bool = False,
+    limit: int = 6,
 ) -> Branch:
     """One candidate with its imagined future and its verdict; `waiting` while both may still come."""
     rollout, verdict = considered.rollout, considered.verdict
@@ -258,11 +267,11 @@ def branch_of(
     notes: list[Label] = []
     if rollout.steps:
         said = rollout.steps[0].observation
-        notes = [say(origin_line(said.origin), "faint"), *outcome(said, limit)]
+        notes = [say(origin_line(said.origin), "faint"), *outcome(said, limit, harmless=_harmless(verdict))]
     if rollout.failure:
         notes.append(say(f"could not be imagined: {safe(rollout.failure)}", "caution"))
     if verdict is not None:
-        notes += _hazards(verdict.hazards)
+        notes += _hazards(verdict.hazards, brief=brief)
         reason = f" · {safe(verdict.reason)}" if verdict.reason and not verdict.hazards else ""
         notes.append(say(f"score {verdict.score:.2f}{reason}", "faint"))
     elif waiting:
@@ -272,13 +281,17 @@ def branch_of(
     return Branch(label=tuple(label), notes=tuple(notes), imagined=True, below=_later(rollout.steps[1:], limit))
 
 
-def _hazards(hazards: Sequence[Hazard], limit: int = 3) -> list[Label]:
+def _harmless(verdict: Verdict | None) -> bool:
+    return verdict is not None and all(hazard.severity == "note" for hazard in verdict.hazards)
+
+
+def _hazards(hazards: Sequence[Hazard], *, brief: bool, limit: int = 3) -> list[Label]:
     """The worst first. What is merely worth a note is told only where there is nothing worse."""
     ordered = sorted(hazards, key=lambda hazard: ("danger", "caution", "note").index(hazard.severity))
     if ordered and ordered[0].severity != "note":
         ordered = [hazard for hazard in ordered if hazard.severity != "note"]
     shown = len(ordered) if len(ordered) <= limit + 1 else limit
-    notes = [say(hazard_line(hazard), TONES[hazard.severity]) for hazard in ordered[:shown]]
+    notes = [say(hazard_line(hazard, brief=brief), TONES[hazard.severity]) for hazard in ordered[:shown]]
     return notes + ([say(f"… and {len(ordered) - shown} more", "faint")] if ordered[shown:] else [])
 
 

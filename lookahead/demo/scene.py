@@ -85,7 +85,12 @@ def _moment(moment: Moment, number: int) -> Branch:
         digest = one.rollout.action.digest
         below.append(
             branch_of(
-                one, chosen=digest == chosen, proposed=digest == moment.wish.digest, waiting=moment.decision is None
+                one,
+                chosen=digest == chosen,
+                proposed=digest == moment.wish.digest,
+                waiting=moment.decision is None,
+                brief=True,
+                limit=5,
             )
         )
     if moment.decision is not None:

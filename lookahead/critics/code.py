@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from lookahead.critics.files import deleted, written
 from lookahead.critics.finding import Finding, caution, danger
+from lookahead.critics.losses import deleted, written
 from lookahead.critics.nameset import nameset
 from lookahead.critics.paths import UNKNOWN, Ground, is_secret, place
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from lookahead.critics.calls import Call
 from lookahead.critics.finding import Finding, caution, danger, note
 from lookahead.critics.nameset import nameset
 from lookahead.critics.options import Options, options
 from lookahead.critics.paths import Ground
-from lookahead.critics.shell import Call
 from lookahead.critics.words import Word
 
 _GLOBAL: Final = "-C -c --git-dir --work-tree --namespace --exec-path --super-prefix --config-env --attr-source"

@@ -7,11 +7,11 @@ from functools import lru_cache
 from importlib import resources
 from typing import Final
 
+from lookahead.critics.calls import Call
 from lookahead.critics.finding import Finding, Severity, caution, danger
 from lookahead.critics.nameset import nameset
 from lookahead.critics.options import options
 from lookahead.critics.paths import Ground
-from lookahead.critics.shell import Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
+from lookahead.critics.calls import Call
 from lookahead.critics.finding import ORDER
 from lookahead.critics.nameset import nameset
 from lookahead.critics.options import options
 from lookahead.critics.paths import PROTECTED, Ground, is_secret
 from lookahead.critics.rules import judge_text
-from lookahead.critics.shell import Call, read_shell
+from lookahead.critics.shell import read_shell
 from lookahead.critics.sql import quiet_pragma, readings_of
+from lookahead.critics.sql_functions import PURE
 from lookahead.critics.texts import Text, texts_of
 from lookahead.critics.words import Word
 from lookahead.types import Action, Tool, ToolEffect
@@ -41,6 +43,8 @@ def effect_of(action: Action, tool: Tool | None = None) -> ToolEffect | None:
     if worst is not None:
         return worst
     if any(text.language == "shell" and _changes(text.text) for text in texts):
+        return "changes"
+    if any(text.language == "sql" and _sql_changes(text.text) for text in texts):
         return "changes"
     if set(_leftovers(action)) - {text.text for text in texts}:
         # Standing input or an environment given beside the text can change what it does.
@@ -233,4 +237,18 @@ def _query(statement: Any) -> bool:
         return str(statement.this).upper() == "SHOW"
     if name not in _QUERIES or (name == "Describe" and "analy" in statement.sql().lower()):
         return False
-    return not any(type(node).__name__ in _WRITERS for node in statement.walk())
+    return not any(_writes(node) for node in statement.walk())
+
+
+def _writes(node: Any) -> bool:
+    if type(node).__name__ == "Anonymous":
+        return str(node.this).lower() not in PURE
+    return type(node).__name__ in _WRITERS
+
+
+def _sql_changes(text: str) -> bool:
+    """Whether a statement was understood that is there to change something."""
+    nodes = (
+        node for reading in readings_of(text) for one in reading.statements if one is not None for node in one.walk()
+    )
+    return any(type(node).__name__ in ("Insert", "Update", "Create", "Alter", "Merge", "Into") for node in nodes)

@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from lookahead.critics.calls import Call, Script, calls_of
 from lookahead.critics.code import other, python
-from lookahead.critics.files import FILES, redirects
+from lookahead.critics.files import FILES
 from lookahead.critics.finding import ORDER, Finding, caution, danger, note
 from lookahead.critics.git import git
+from lookahead.critics.losses import redirects
 from lookahead.critics.machines import PROCESSES, machines, processes
 from lookahead.critics.nameset import nameset
 from lookahead.critics.options import options
 from lookahead.critics.paths import SOMETHING, UNKNOWN, Ground, is_secret
 from lookahead.critics.sending import NETWORK, SENDERS, sends
-from lookahead.critics.shell import Call, Script, calls_of, read_shell
+from lookahead.critics.shell import read_shell
 from lookahead.critics.sql import judge_sql
 from lookahead.critics.wrappers import CODE, SHELLS
 

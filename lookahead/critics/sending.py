@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from lookahead.critics.calls import Call
 from lookahead.critics.finding import Finding, caution, danger
 from lookahead.critics.options import Options, options
 from lookahead.critics.paths import Ground, is_secret
-from lookahead.critics.shell import Call
 
 _CURL_VALUED: Final = (
     "-d --data --data-raw --data-binary --data-urlencode --data-ascii --json -F --form --form-string -T --upload-file -X --request -H --header"

@@ -1,15 +1,16 @@
 """Shell text as the list of programs that it would run, whatever they are wrapped, quoted or hidden in."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from lookahead.critics.calls import Call, Redirect, Script
 from lookahead.critics.constant import printed
 from lookahead.critics.nameset import nameset
 from lookahead.critics.paths import UNKNOWN
 from lookahead.critics.words import HOME, Word, Words, text_of
+from lookahead.critics.wrappers import unwrapped
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -21,54 +22,6 @@ _LISTS: Final = frozenset(("program", "list", "do_group", "else_clause", "elif_c
 _BRANCHES: Final = frozenset(
     ("if_statement", "while_statement", "case_statement", "case_item", "else_clause", "elif_clause")
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    operator: str
-    target: str
-    glob: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
-    """One program with its arguments, as it would be run."""
-
-    name: str
-    """Its own name, without the folder."""
-    args: tuple[Word, ...] = ()
-    cwd: str = ""
-    """Where it runs, seen from where the text starts; empty: there."""
-    redirects: tuple[Redirect, ...] = ()
-    fed_by: "tuple[Call, ...]" = ()
-    """The programs before it in the pipeline."""
-    stdin: str | None = None
-    """What it reads, where that is certain."""
-    elsewhere: str = ""
-    """The other machine or container that it runs on."""
-    plain: bool = True
-    """Whether every word is there to be read: nothing assigned, substituted or expanded."""
-    path: str = ""
-    """How the program was named."""
-
-    @property
-    def texts(self) -> list[str]:
-        return [word.text for word in self.args]
-
-    @property
-    def shown(self) -> str:
-        return " ".join((self.name, *self.texts))[:400].replace(UNKNOWN, "$…")
-
-
-@dataclass(slots=True)
-class Script:
-    """What a text does, as far as it can be read."""
-
-    calls: list[Call] = field(default_factory=list[Call])
-    unread: list[str] = field(default_factory=list[str])
-    """Why parts of it could not be read. Text with an entry here is never called safe."""
-    odd: bool = False
-    """Whether it holds anything but programs, pipelines and lists of them: functions, loops, assignments, substitutions."""
 
 
 @lru_cache(maxsize=1)
@@ -366,8 +319,6 @@ class _Walk:
         fed_by: tuple[Call, ...] = (),
     ) -> None:
         """Note a call, and everything that it runs in turn."""
-        from lookahead.critics.wrappers import unwrapped
-
         while words and not words[0].text:
             words = words[1:]
         if not words:
@@ -429,13 +380,3 @@ _WORDS: Final = nameset(
     " command_substitution process_substitution brace_expression arithmetic_expansion variable_name"
     " extglob_pattern"
 )
-
-
-def calls_of(script: Script) -> Iterator[Call]:
-    """Every call once; two that differ in nothing but their place in a loop are one."""
-    seen: set[tuple[str, tuple[Word, ...], str, tuple[Redirect, ...], str]] = set()
-    for call in script.calls:
-        key = (call.name, call.args, call.cwd, call.redirects, call.elsewhere)
-        if key not in seen:
-            seen.add(key)
-            yield call

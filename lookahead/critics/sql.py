@@ -10,12 +10,13 @@ from typing import Any, Final
 from lookahead.critics.finding import Finding, caution, danger, note
 from lookahead.critics.nameset import nameset
 from lookahead.critics.sql_functions import function_findings
+from lookahead.critics.sql_text import UNREAD, anywhere, client, client_commands, guess
+from lookahead.critics.sql_where import always
 
 _DIALECTS: Final = ("postgres", "mysql", "sqlite", "tsql")
 _DOUBTFUL: Final = re.compile(r"[\\`#$\[\]]|/\*[!+]|--|\b[eEnNxXbBuUrR]&?'")
 """Text that dialects read differently: where strings end, what is a comment."""
 _LONGEST: Final = 100_000
-_UNREAD: Final = "what it would do cannot be told from its text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +30,22 @@ class Read:
 def judge_sql(text: str) -> tuple[Finding, ...]:
     """Every finding in every reading of the text."""
     if len(text) > _LONGEST:
-        return (caution("sql.unread", "the SQL is too long to be read", _UNREAD),)
+        return (caution("sql.unread", "the SQL is too long to be read", UNREAD),)
     found: dict[Finding, None] = {}
-    plain, commands = _client_commands(text)
+    plain, commands = client_commands(text)
     for command in commands:
-        found.update(dict.fromkeys(_client(command)))
+        found.update(dict.fromkeys(client(command)))
     if not plain.strip():
         return tuple(found)
     readings = readings_of(plain)
     if not readings:
-        found[caution("sql.unread", "the SQL cannot be parsed in any dialect", _UNREAD)] = None
-        found.update(dict.fromkeys(_guess(plain)))
+        found[caution("sql.unread", "the SQL cannot be parsed in any dialect", UNREAD)] = None
+        found.update(dict.fromkeys(guess(plain)))
     for reading in readings:
         for statement in reading.statements:
             if statement is not None:
                 found.update(dict.fromkeys(_statement(statement)))
-    found.update(dict.fromkeys(_anywhere(plain)))
+    found.update(dict.fromkeys(anywhere(plain)))
     return tuple(found)
 
 
@@ -103,8 +104,10 @@ def _statement(statement: Any) -> Iterator[Finding]:
         yield from _command(statement)
         return
     if name in ("Column", "Alias", "Anonymous", "Identifier", "Literal", "Dot", "Not", "Mul"):
-        yield caution("sql.unread", f"not a statement: {statement.sql()}", _UNREAD)
-        yield from _guess(statement.sql())
+        yield caution("sql.unread", f"not a statement: {statement.sql()}", UNREAD)
+        yield from guess(statement.sql())
+        return
+    if name == "Describe" and not re.search(r"(?i)\banaly[sz]e\b", statement.sql()):
         return
     for node in statement.walk():
         yield from _node(node)
@@ -247,7 +250,7 @@ def _alter(node: Any) -> Iterator[Finding]:
                 "sql.altered", f"alters {table}: {text}", "values may not fit, programs may not find it", reach="rows"
             )
     if not node.args.get("actions"):
-        yield caution("sql.altered", f"alters {table}", _UNREAD, reach="rows")
+        yield caution("sql.altered", f"alters {table}", UNREAD, reach="rows")
 
 
 def _create(node: Any) -> Iterator[Finding]:
@@ -285,7 +288,10 @@ def _merge(node: Any) -> Iterator[Finding]:
 
 
 def _grant(node: Any) -> Iterator[Finding]:
-    text = node.sql()
+    yield from _granted(node.sql())
+
+
+def _granted(text: str) -> Iterator[Finding]:
     wide = re.search(r"(?i)\ball\b|\*\.\*|superuser|grant option|dba", text)
     if re.search(r"(?i)\bto\s+(public|['\"`]?%|anonymous|guest)", text):
         yield danger(
@@ -306,7 +312,7 @@ def _copy(node: Any) -> Iterator[Finding]:
 def _execute(text: str) -> Iterator[Finding]:
     if re.search(r"(?i)xp_cmdshell|sp_oacreate|xp_reg|sp_configure", text):
         return
-    yield caution("sql.code-run", f"runs stored code: {text}", _UNREAD)
+    yield caution("sql.code-run", f"runs stored code: {text or 'a procedure'}", UNREAD)
 
 
 _QUIET_PRAGMAS: Final = nameset(
@@ -351,8 +357,8 @@ def _command(node: Any) -> Iterator[Finding]:
     elif head in _HARMLESS:
         return
     elif head in ("DO", "BEGIN", "DECLARE", "IF", "WHILE"):
-        yield caution("sql.code-run", "runs a block of code", _UNREAD)
-        yield from _guess(rest)
+        yield caution("sql.code-run", "runs a block of code", UNREAD)
+        yield from guess(rest)
     elif head in ("CALL", "EXEC", "EXECUTE"):
         yield from _execute(text)
     elif head == "ALTER" and re.search(r"(?i)^\s*(role|user|login)\b", rest):
@@ -361,6 +367,8 @@ def _command(node: Any) -> Iterator[Finding]:
         yield make(
             "sql.rights-given", f"ALTER {' '.join(rest.split()[:2])} …", "somebody can do more than before", loses=False
         )
+    elif head == "GRANT":
+        yield from _granted(text)
     elif head == "REPLACE":
         yield caution(
             "sql.rows-replaced",
@@ -370,110 +378,5 @@ def _command(node: Any) -> Iterator[Finding]:
             loses=True,
         )
     else:
-        yield caution("sql.unread", f"{head} is not understood", _UNREAD)
-        yield from _guess(text)
-
-
-def _guess(text: str) -> Iterator[Finding]:
-    """Words that are never harmless, in text that could not be parsed. They only ever make things worse."""
-    bare = re.sub(r"/\*!?\d*|\*/", " ", text)
-    if match := re.search(
-        r"(?i)\b(drop\s+(?:table|database|schema|owned|user|role|view|column|index)?|truncate\b|delete\s+from|shutdown\b|reset\s+master)\s*(\S*)",
-        bare,
-    ):
-        yield danger(
-            "sql.unread-destroys",
-            f"holds {match.group(0).strip()}",
-            "it could not be parsed, and this destroys",
-            reach="rows",
-        )
-    elif match := re.search(
-        r"(?i)\b(update\s+\S+\s+set|alter\s+\w+|grant\b|revoke\b|insert\s+into|replace\s+into|merge\s+into)", bare
-    ):
-        yield caution(
-            "sql.unread-changes",
-            f"holds {match.group(0).strip()}",
-            "it could not be parsed, and this changes",
-            reach="rows",
-        )
-
-
-def _anywhere(text: str) -> Iterator[Finding]:
-    """What reaches out of the database, wherever it stands."""
-    if match := re.search(r"(?is)\bcopy\b.{0,400}?\b(to|from)\s+program\s+['$](.*?)['$]", text):
-        yield danger(
-            "sql.program-run", "runs a program on the server", "COPY … PROGRAM runs any shell text", match.group(2)
-        )
-    if re.search(r"(?i)\binto\s+(out|dump)file\b", text):
-        yield danger(
-            "sql.exported",
-            "writes a file on the server",
-            "data leaves the database, or a program comes in",
-            loses=False,
-        )
-    if match := re.search(r"(?i)\b(xp_cmdshell|sp_oacreate|xp_reg\w+|sys_exec|sys_eval)\b", text):
-        yield danger("sql.program-run", f"runs {match.group(1)}", "it runs programs on the server")
-    if re.search(r"(?i)\bsp_configure\b", text):
-        yield danger(
-            "sql.setting-changed", "reconfigures the server", "protections can be switched off with it", loses=False
-        )
-    if re.search(r"/\*!", text):
-        yield caution("sql.hidden", "holds a comment that MySQL runs", "what looks like a comment is code there")
-        for hidden in re.findall(r"(?s)/\*!\d*(.*?)\*/", text):
-            yield from _guess(hidden)
-
-
-def always(condition: Any) -> bool:
-    """Whether a condition lets every row through, as far as can be told without the rows."""
-    name = type(condition).__name__
-    if name == "Paren":
-        return always(condition.this)
-    if name == "Or":
-        return always(condition.this) or always(condition.expression)
-    if name in ("And", "Xor"):
-        return always(condition.this) and always(condition.expression)
-    if name in ("EQ", "GTE", "LTE", "NullSafeEQ", "Is") and condition.this == condition.expression:
-        return True
-    if name == "Like" and condition.expression.name.strip("%") == "" and "%" in condition.expression.name:
-        return True
-    if name == "Boolean":
-        return bool(condition.this)
-    if name == "Not" and type(condition.this).__name__ in ("Boolean", "Null"):
-        return not condition.this.this
-    # What does not look at the row is true for all rows or for none, and nobody writes the latter.
-    return not any(
-        type(node).__name__ in ("Column", "Placeholder", "Parameter", "Subquery", "Select", "Var")
-        for node in condition.walk()
-    )
-
-
-def _client_commands(text: str) -> tuple[str, list[str]]:
-    """Lines for the client rather than the server: `\\!` of psql, `.shell` of sqlite3."""
-    if "\\" not in text and not re.search(r"(?m)^\s*\.", text):
-        return text, []
-    kept: list[str] = []
-    commands: list[str] = []
-    for line in text.split("\n"):
-        if re.match(r"\s*(\.[a-z]|\\[a-z!])", line):
-            commands.append(line.strip())
-        elif match := re.search(r"\\(!|copy\b|o\b|w\b|i\b|gexec\b)", line):
-            kept.append(line[: match.start()])
-            commands.append(line[match.start() :])
-        else:
-            kept.append(line)
-    return "\n".join(kept), commands
-
-
-def _client(command: str) -> Iterator[Finding]:
-    word = command.split()[0]
-    if word.startswith("\\!") or word in (".shell", ".system"):
-        yield danger("sql.program-run", f"runs a program: {command}", "the client hands it to a shell", loses=False)
-    elif word in ("\\copy", "\\o", "\\w", ".output", ".once", ".excel", ".dump", ".backup", ".save", ".clone"):
-        yield caution("sql.exported", command, "data leaves the database")
-    elif word in ("\\i", "\\ir", ".read", "\\gexec", ".restore", ".import", ".load", "\\gset"):
-        yield caution("sql.code-run", command, "what is in the file was not read")
-    elif not re.match(
-        r"\\(d\w*\+?|l\+?|c|conninfo|x|timing|pset|echo|q|h|\?|z)$|\.(tables|schema|headers?|mode|quit|exit|databases|indexes|help|width)$",
-        word,
-    ):
-        yield caution("sql.unread", f"{word} is not understood", _UNREAD)
+        yield caution("sql.unread", f"{head} is not understood", UNREAD)
+        yield from guess(text)

@@ -19,14 +19,27 @@
 Foreign exceptions are translated by `boundary()`, in one place, where they cross into our code.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from lookahead.types import Decision
 
+_clean: list[Callable[[str], str]] = []
+
+
+def clean_with(clean: Callable[[str], str]) -> None:
+    """Whoever can take secrets out of a text says so here; this floor knows nobody above it."""
+    _clean.append(clean)
+
 
 class LookaheadError(Exception):
-    """The root. Its message names the cause and the next step."""
+    """The root. Its message names the cause and the next step, and no secret."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        for clean in _clean:
+            text = clean(text)
+        return text
 
 
 class ConfigError(LookaheadError): ...

@@ -1,6 +1,9 @@
 """What the agent and the person are told when a call is not done: what, why, the evidence, how to allow it once."""
 
+from typing import Any, cast
+
 from lookahead.guard import hazards_of
+from lookahead.redact import shared
 from lookahead.show import call_line, effect_lines, origin_line, safe
 from lookahead.types import Considered, Decision
 
@@ -8,7 +11,8 @@ _WIDTH = 110
 
 
 def refusal(decision: Decision) -> str:
-    """At most six lines."""
+    """At most six lines, and no secret in them."""
+    decision = _clean(decision)
     hazards = hazards_of(decision)
     lines = [f"Not done: {call_line(decision.proposed, _WIDTH)}"]
     if hazards:
@@ -36,6 +40,7 @@ def allow_once(decision: Decision) -> str:
 
 def prompt(decision: Decision) -> str:
     """What a person sees before saying yes: the call, its predicted effects, its hazards."""
+    decision = _clean(decision)
     lines = [call_line(decision.proposed, None), f"  asked because: {safe(decision.reason, _WIDTH)}"]
     for hazard in hazards_of(decision)[:4]:
         lines.append(f"  {hazard.severity}: {safe(hazard.what, _WIDTH)}: {safe(hazard.why, _WIDTH)}")
@@ -44,6 +49,13 @@ def prompt(decision: Decision) -> str:
             lines += [f"  {line}" for line in effect_lines(one.rollout.steps[0].observation.effects, 12)]
     lines.append(f"  seen by: {_witness(decision)}")
     return "\n".join(lines)
+
+
+def _clean(decision: Decision) -> Decision:
+    """The decision with its secrets taken out. Names and digests that we made ourselves are not secrets."""
+    body = decision.model_dump(mode="json")
+    clean = cast(dict[str, Any], shared().json(body))
+    return Decision.model_validate({**clean, "id": decision.id, "rule": decision.rule, "state": decision.state})
 
 
 def _mine(decision: Decision) -> list[Considered]:

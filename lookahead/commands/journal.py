@@ -6,7 +6,7 @@ from typing import Any, Final
 from lookahead.commands import _journal_files as files
 from lookahead.commands import _journal_people as people
 from lookahead.commands._listing import common, emit, moment, named, opened, seconds, table, when
-from lookahead.journal import Call, Decided, InDoubt
+from lookahead.journal import Call, Decided, Foreseen, InDoubt, Resulted
 from lookahead.show import call_line, effect_lines, lines, origin_line, safe
 
 EXAMPLE: Final = """\
@@ -148,7 +148,7 @@ def _show(args: argparse.Namespace) -> int:
         call = named(args.call, {one.call: one for one in journal.calls(starting=args.call)}, "call")
     if args.json:
         parts = {"decided": call.decided, "intended": call.intended, "resulted": call.resulted}
-        parts |= {"interrupted": call.interrupted, "resolved": call.resolved}
+        parts |= {"foreseen": call.foreseen, "interrupted": call.interrupted, "resolved": call.resolved}
         said = {name: part.model_dump(mode="json") if part else None for name, part in parts.items()}
         emit("journal.show", {**_brief(call), **said})
     else:
@@ -170,20 +170,25 @@ def _told(call: Call) -> list[str]:
             f"settled by {safe(call.resolved.by)}: it {'happened' if call.resolved.happened else 'did not happen'}"
         )
     if call.resulted is not None:
-        said += _answered(call)
+        said += [*_answered(call.resulted), *_compared(call.resulted)]
+    if call.foreseen is not None:
+        said += ["", "imagined beside it, without holding it up:", *lines(call.foreseen.decision)]
+        said += _compared(call.foreseen)
     return said
 
 
-def _answered(call: Call) -> list[str]:
-    result = call.resulted
-    assert result is not None
+def _answered(result: Resulted) -> list[str]:
     observation = result.observation
     verb = "failed" if observation.failed else "answered"
     said = [f"{verb} after {result.seconds:.3f} s ({origin_line(observation.origin)}):"]
     said += [f"  | {safe(line, None)}" for line in observation.content.splitlines()]
     if observation.effects is not None:
         said += [f"  {line}" for line in effect_lines(observation.effects)]
-    if result.agreement is not None:
-        how = "as imagined" if result.agreement.agreed else f"not as imagined: {safe(result.agreement.detail)}"
-        said.append(f"{how} (by {safe(result.world or 'nobody')}, {result.agreement.how})")
     return said
+
+
+def _compared(result: Resulted | Foreseen) -> list[str]:
+    if result.agreement is None:
+        return []
+    how = "as imagined" if result.agreement.agreed else f"not as imagined: {safe(result.agreement.detail)}"
+    return [f"{how} (by {safe(result.world or 'nobody')}, {result.agreement.how})"]

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, cast
 
 from pydantic import JsonValue
 
+from lookahead.errors import JournalCorrupt
 from lookahead.journal.chain import Row
 from lookahead.journal.entries import ENTRY, Decided, Entry, Granted, Intended, Spent
 from lookahead.journal.owner import me
@@ -67,18 +68,21 @@ def _row(entry: Entry, body: dict[str, Any]) -> Row:
     name, key = _looked_up_by(entry)
     call = getattr(entry, "call", None)
     return Row(
-        run=_text(getattr(entry, "run", "")),
-        call=None if call is None else _text(call),
+        run=storable(getattr(entry, "run", "")),
+        call=None if call is None else storable(call),
         kind=entry.kind,
-        name=None if name is None else _text(name),
-        key=None if key is None else _text(key),
+        name=None if name is None else storable(name),
+        key=None if key is None else storable(key),
         body=dumped(body),
     )
 
 
 def read(body: str) -> Entry:
     """The entry in a row."""
-    return ENTRY.validate_python(json.loads(body))
+    try:
+        return ENTRY.validate_python(json.loads(body))
+    except ValueError as error:
+        raise JournalCorrupt("a row of the journal is no entry of one. See: lookahead journal verify") from error
 
 
 def outer_name(name: str) -> str:
@@ -153,7 +157,7 @@ def _trim(observation: dict[str, Any]) -> str:
         ]
     structured = observation["structured"]
     if isinstance(structured, str | list | dict):
-        text = json.dumps(structured)
+        text = dumped(cast(JsonValue, structured))
         if len(text) > CAP:
             observation["structured"] = {"lookahead.cut": _size(text)}
     content = observation["content"]
@@ -167,7 +171,7 @@ def _size(text: str) -> str:
     return f"{len(text)} characters, sha256 {hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def dumped(body: dict[str, Any]) -> str:
+def dumped(body: object) -> str:
     """One spelling, which survives being read and written again."""
     try:
         text = json.dumps(body, separators=(",", ":"), allow_nan=False)
@@ -181,9 +185,9 @@ def dumped(body: dict[str, Any]) -> str:
 def _readable(value: Any) -> Any:
     """What JSON or SQLite cannot hold, as text: no result may be lost because of an odd number or a half character."""
     if isinstance(value, str):
-        return _text(value)
+        return storable(value)
     if isinstance(value, dict):
-        return {_text(key): _readable(item) for key, item in cast(dict[str, Any], value).items()}
+        return {storable(key): _readable(item) for key, item in cast(dict[str, Any], value).items()}
     if isinstance(value, list):
         return [_readable(item) for item in cast(list[Any], value)]
     if isinstance(value, float) and not math.isfinite(value):
@@ -193,5 +197,6 @@ def _readable(value: Any) -> Any:
     return value
 
 
-def _text(text: str) -> str:
+def storable(text: str) -> str:
+    """A text as the file can hold it: half characters are spelled out."""
     return text.encode("utf-8", "backslashreplace").decode() if _SURROGATE.search(text) else text

@@ -10,7 +10,7 @@ from typing import Final, Self, TextIO
 
 from lookahead.errors import JournalError, PermitError, boundary
 from lookahead.journal import chain, portable, pruning, views
-from lookahead.journal.capture import Redact, captured, outer_name, read
+from lookahead.journal.capture import Redact, captured, outer_name, read, storable
 from lookahead.journal.chain import Row, Verification
 from lookahead.journal.entries import (
     Approval,
@@ -95,7 +95,7 @@ class Journal:
     def finished(self, run: str, call_id: str, action_digest: str) -> Observation | None:
         """The recorded answer to this call of this run. With one, it must not be made again."""
         with self._store.reading() as db:
-            return views.finished(db, run, outer_name(call_id), action_digest)
+            return views.finished(db, storable(run), outer_name(call_id), action_digest)
 
     def approval(self, binding: str, now: float) -> Approval | None:
         """An approval with this binding that is neither used nor expired."""
@@ -110,7 +110,7 @@ class Journal:
     def calls(self, run: str | None = None, *, starting: str = "", limit: int | None = None) -> list[Call]:
         """Calls whose id starts so, with what became of them, oldest first; with a limit, the last so many."""
         with self._store.reading() as db:
-            return views.calls(db, run, starting, limit)
+            return views.calls(db, None if run is None else storable(run), storable(starting), limit)
 
     def runs(self) -> list[Run]:
         with self._store.reading() as db:

@@ -55,6 +55,11 @@ def _owner(pid: int) -> Owner:
     )
 
 
+if hasattr(os, "register_at_fork"):
+    # Numbers come round: a child may have the one of an ancestor that is long gone.
+    os.register_at_fork(after_in_child=_owner.cache_clear)
+
+
 def _started(pid: int) -> str | None:
     """When the process began, in its system's own words; "" where that cannot be read, None when it has ended."""
     if sys.platform == "linux":

@@ -8,8 +8,9 @@ from typing import Any, Final, TextIO, cast
 from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from lookahead.errors import JournalCorrupt, JournalError
-from lookahead.journal.capture import dumped, read
+from lookahead.journal.capture import dumped
 from lookahead.journal.chain import COLUMNS, reopen, verify
+from lookahead.journal.entries import ENTRY
 from lookahead.types import Noun
 
 FORMAT: Final = "lookahead.journal"
@@ -106,7 +107,7 @@ def load(db: sqlite3.Connection, lines: Iterable[str], head: str | None) -> int:
 def _insert(db: sqlite3.Connection, number: int, line: Line) -> None:
     body = dumped(cast(dict[str, Any], line.body))
     try:
-        kind = read(body).kind
+        kind = ENTRY.validate_python(line.body).kind
     except ValidationError as error:
         raise JournalCorrupt(f"line {number}: this is no entry of a journal ({error.error_count()} errors)") from error
     if kind != line.kind:

@@ -10,6 +10,7 @@ from lookahead.journal.chain import last_pruned
 from lookahead.journal.entries import (
     Approval,
     Decided,
+    Foreseen,
     Granted,
     Intended,
     Interrupted,
@@ -66,6 +67,7 @@ class Call:
     decided: Decided
     intended: Intended | None = None
     resulted: Resulted | None = None
+    foreseen: Foreseen | None = None
     interrupted: Interrupted | None = None
     resolved: Resolved | None = None
 
@@ -194,6 +196,7 @@ def _call(db: sqlite3.Connection, seq: int, at: float, body: str) -> Call:
     decided = cast(Decided, read(body))
     intended = cast(Intended | None, _entry(db, "intended", decided.call))
     resulted = cast(Resulted | None, _entry(db, "resulted", decided.call))
+    foreseen = cast(Foreseen | None, _entry(db, "foreseen", decided.call))
     interrupted = cast(Interrupted | None, _entry(db, "interrupted", decided.call))
     resolved = cast(Resolved | None, _entry(db, "resolved", decided.call))
     if resulted is not None:
@@ -215,6 +218,7 @@ def _call(db: sqlite3.Connection, seq: int, at: float, body: str) -> Call:
         decided=decided,
         intended=intended,
         resulted=resulted,
+        foreseen=foreseen,
         interrupted=interrupted,
         resolved=resolved,
     )

@@ -1,0 +1,1 @@
+"""Environments that imagine: exact copies of real things, recordings, language world models."""

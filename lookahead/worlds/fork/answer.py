@@ -1,0 +1,135 @@
+"""Turn what a confined run did into what its tool would have said; or into the reason why nobody can know."""
+
+import errno
+import json
+import os
+import signal
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pydantic import JsonValue
+
+from lookahead.errors import NotMyWorld, WorldError, WorldTimeout
+from lookahead.types import Effect, Observation
+from lookahead.worlds.fork.calls import Command
+from lookahead.worlds.fork.changes import Change, Reader
+from lookahead.worlds.fork.confined.spec import Report
+from lookahead.worlds.fork.effects import outside, tell
+from lookahead.worlds.fork.limits import Limits
+from lookahead.worlds.fork.reach import Ground
+from lookahead.worlds.fork.sandbox import Outcome
+from lookahead.worlds.fork.stacks import Stack
+
+_INHERITED: Final = (os.strerror(errno.EBADF), os.strerror(errno.ENOTSOCK))
+_READ_ONLY: Final = os.strerror(errno.EROFS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """One call that was run in a copy, and the stack that holds what it left behind."""
+
+    stack: Stack
+    report: Report
+    content: str
+    structured: JsonValue = None
+    failed: bool = False
+    effects: tuple[Effect, ...] = ()
+    network: str = ""
+    world: str = ""
+    touched: bool = True
+    """It had to do with the directory. What a function does to the memory of its own process, no copy shows."""
+
+    def with_effects(
+        self,
+        changes: list[Change],
+        reader: Reader,
+        recoverable: dict[str, bool | None],
+        limits: Limits,
+        path: Path,
+    ) -> "Ran":
+        largest = max((change.after.status.st_size for change in changes if change.after), default=0)
+        if largest >= limits.written:
+            raise WorldError(f"{self.world}: it was stopped: a file reached {_mib(limits.written)}")
+        effects = (*tell(changes, reader, recoverable, limits.effects), *outside(self.report, str(path)))
+        if self.network and not effects:
+            raise NotMyWorld(f"{self.world}: it reached for {self.network}, and what comes back no copy can say")
+        if not self.touched and not effects:
+            raise NotMyWorld(f"{self.world}: it touched nothing in {path}, so whatever it does, it does elsewhere")
+        return replace(self, effects=effects)
+
+
+def judge_report(outcome: Outcome, limits: Limits, world: str) -> None:
+    """Raise what went wrong. A run that met a limit has not shown what the real one would do."""
+    report = outcome.report
+    if "error" in report:
+        raise WorldError(f"{world}: {report['error']}; call it again, or raise the limits")
+    if report.get("timeout"):
+        raise WorldTimeout(f"{world}: it was stopped: {report.get('limit')}; raise Limits(seconds=...) to wait longer")
+    if report.get("limit"):
+        raise WorldError(f"{world}: it was stopped: {report.get('limit')}; raise that limit if it needs more")
+    code = report.get("exit", 0)
+    if code in (-signal.SIGXCPU, 128 + signal.SIGXCPU):
+        raise WorldTimeout(f"{world}: it was stopped: one process used {limits.cpu_seconds} seconds of processor time")
+    if code in (-signal.SIGXFSZ, 128 + signal.SIGXFSZ):
+        raise WorldError(f"{world}: it was stopped: a file reached {_mib(limits.written)}")
+
+
+def command_answer(outcome: Outcome, stack: Stack, call: Command, ground: Ground, cwd: str, world: str) -> Ran:
+    report = outcome.report
+    content = outcome.output.decode("utf-8", errors="replace")
+    if outcome.written > len(outcome.output):
+        content += f"\n[output cut: of {outcome.written:,} bytes the first {len(outcome.output):,} are kept]"
+    if _READ_ONLY in content:
+        raise NotMyWorld(f"{world}: it tried to write outside {ground.path}, and there no copy can say what happens")
+    code = report.get("exit", 0)
+    structured: dict[str, JsonValue] = {"exit_code": code}
+    if outcome.written > len(outcome.output):
+        structured["output_bytes"] = outcome.written
+    if report.get("still_running"):
+        structured["still_running"] = report.get("still_running", 0)
+    return Ran(
+        stack=stack,
+        report=report,
+        content=content,
+        structured=structured,
+        failed=code != 0,
+        network="the network" if report.get("network") else "",
+        world=world,
+    )
+
+
+def function_answer(outcome: Outcome, stack: Stack, ground: Ground, cwd: str, world: str) -> Ran:
+    if outcome.result_cut:
+        raise WorldError(f"{world}: its answer is too long; raise Limits(output=...)")
+    try:
+        told = cast(dict[str, Any], json.loads(outcome.result))
+        said = Observation.model_validate(told["observation"])
+        read, written, commands = (cast(list[str], told[key]) for key in ("read", "written", "commands"))
+        network = str(told["network"])
+    except (ValueError, KeyError, TypeError) as cause:
+        code = outcome.report.get("exit")
+        raise WorldError(f"{world}: the function ended its process (exit status {code}) before it answered") from cause
+    harmed = (place for place in written if ground.harmed(place))
+    asked = (place for place in read if ground.astray(place))
+    named = filter(None, (ground.named_outside(command, cwd) for command in commands))
+    astray = next(harmed, "") or next(asked, "") or next(named, "")
+    if astray or _READ_ONLY in said.content:
+        raise NotMyWorld(f"{world}: it reached outside {ground.path} ({astray or 'to write'}), where there is no copy")
+    hollow = said.failed and any(sign in said.content for sign in _INHERITED)
+    if hollow:
+        raise NotMyWorld(f"{world}: it used a connection or a file that was open already, which no copy can have")
+    return Ran(
+        stack=stack,
+        touched=bool(commands) or any(ground.inside(place) for place in (*written, *read)),
+        report=outcome.report,
+        content=said.content,
+        structured=said.structured,
+        failed=said.failed,
+        network=network or ("the network" if outcome.report.get("network") else ""),
+        world=world,
+    )
+
+
+def _mib(count: int) -> str:
+    return f"{count / (1 << 20):,.0f} MiB"

@@ -1,0 +1,148 @@
+"""Count what a confined run uses, all its processes together, which the kernel's own limits do not."""
+
+import contextlib
+import os
+import stat
+import time
+from typing import Final
+
+from .spec import Left, Order, Room
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_LEAST: Final = 4096
+"""What every new name counts at least: ten million empty files fill a disk too."""
+
+
+def _numbers() -> list[str]:
+    try:
+        return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+    except OSError:
+        return []
+
+
+def _anonymous(process: str) -> int:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        with open(f"/proc/{process}/statm", encoding="ascii") as file:
+            fields = file.read().split()
+        return max(0, int(fields[1]) - int(fields[2])) * _PAGE
+    return 0
+
+
+def _proportional(process: str) -> int:
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/smaps_rollup", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("Pss_Anon:"):
+                return int(line.split()[1]) * 1024
+    return _anonymous(process)
+
+
+class Counter:
+    """Processes and memory, seen from process 1 of the room."""
+
+    def __init__(self, order: Order, child: int) -> None:
+        self._processes = order["processes"]
+        self._memory = order["memory"] + _anonymous(str(child))
+        self._reserve = _meminfo("MemTotal") // 50
+
+    def running(self) -> int:
+        return len(_numbers())
+
+    def exceeded(self) -> str:
+        numbers = _numbers()
+        if len(numbers) > self._processes:
+            return f"it started more than {self._processes} processes"
+        if sum(map(_anonymous, numbers)) > self._memory and sum(map(_proportional, numbers)) > self._memory:
+            return f"it used more than {_mib(self._memory)} of memory"
+        if _meminfo("MemAvailable") < self._reserve:
+            return "the machine was about to run out of memory"
+        return ""
+
+
+def _meminfo(field: str) -> int:
+    with contextlib.suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as file:
+        for line in file:
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+    return 1 << 62
+
+
+def _mib(count: int) -> str:
+    return f"{count / (1 << 20):,.0f} MiB"
+
+
+class DiskWatch:
+    """Bytes written to the copy, seen from outside. A walk costs time, so it rests ten times as long as it took."""
+
+    def __init__(self, plan: Room, order: Order) -> None:
+        self._folder = plan["base"] if plan["whole"] else os.path.join(plan["session"], order["layer"], "up")
+        self._limit = order["written"]
+        self._start = used(self._folder) if plan["whole"] else 0
+        self._free = self._space()
+        self._next = 0.0
+
+    def _space(self) -> int:
+        try:
+            found = os.statvfs(self._folder)
+        except OSError:
+            return 1 << 62
+        return found.f_bavail * found.f_frsize
+
+    def exceeded(self) -> str:
+        space = self._space()
+        lost = self._free - space
+        # Files that were deleted while open are in no folder: only the free space tells of them.
+        if lost > 2 * self._limit + (256 << 20) or (lost > 0 and space < 64 << 20):
+            return "the disk's free space fell too far while it ran"
+        now = time.monotonic()
+        if now < self._next:
+            return ""
+        written = used(self._folder) - self._start
+        taken = time.monotonic() - now
+        self._next = now + max(0.1, 10 * taken)
+        return f"it wrote more than {_mib(self._limit)} to the copy" if written > self._limit else ""
+
+
+def used(folder: str) -> int:
+    """Bytes on disk under a folder."""
+    total, waiting = 0, [folder]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    with contextlib.suppress(OSError):
+                        total += max(_LEAST, entry.stat(follow_symlinks=False).st_blocks * 512)
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(entry.path)
+        except OSError:
+            continue
+    return total
+
+
+def reached_network() -> int:
+    """How often this network namespace, which has no way out, had to say that there is no route."""
+    found = 0
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/net/snmp", encoding="ascii") as file:
+        names, values = (line.split() for line in file if line.startswith("Ip:"))
+        found += int(dict(zip(names, values, strict=True))["OutNoRoutes"])
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/net/snmp6", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("Ip6OutNoRoutes"):
+                found += int(line.split()[1])
+    return found
+
+
+def leftovers(plan: Room) -> list[Left]:
+    """What lies at the top of the private /tmp and home. They end with the room; outside, they would stay."""
+    found: list[Left] = []
+    for place in {"/tmp", plan["home"]} - {""}:
+        furniture = [*plan["shown"], plan["path"], plan["home"]]
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
+            for entry in entries:
+                if any(item == entry.path or item.startswith(entry.path + "/") for item in furniture):
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                kind = "directory" if stat.S_ISDIR(status.st_mode) else "link" if entry.is_symlink() else "file"
+                found.append({"name": entry.path, "kind": kind, "size": status.st_size})
+                if len(found) == 50:
+                    break
+    return found

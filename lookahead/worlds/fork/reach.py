@@ -1,0 +1,68 @@
+"""Whether a call reaches for things outside the directory, of which the copy cannot say what would happen to them."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+_BETWEEN: Final = re.compile(r"[\s'\"`;|&<>(){},=:]+")
+_OPTION: Final = re.compile(r"^-+\w(?=[/~.])")
+_GLOB: Final = re.compile(r"[*?\[]")
+_ALWAYS: Final = ("/dev", "/proc", "/sys", "/bin", "/sbin", "/lib", "/lib64")
+
+
+class Ground:
+    """What is the copy, what else can be seen in its room, and what is hidden there."""
+
+    def __init__(self, path: str, shown: Sequence[str], etc: str, home: str) -> None:
+        self.path = path
+        self._etc = etc
+        self._home = home or "/"
+        self._seen = (*shown, *_ALWAYS)
+
+    def inside(self, place: str) -> bool:
+        return _within(place, self.path)
+
+    def seen(self, place: str) -> bool:
+        if _within(place, "/etc"):
+            return place != "/etc" and os.path.lexists(self._etc + place.removeprefix("/etc"))
+        return self.inside(place) or any(_within(place, folder) for folder in self._seen)
+
+    def astray(self, place: str) -> bool:
+        """It exists outside, and the room does not show it, or not all of it."""
+        return not self.seen(place) and place not in ("/tmp", "/var/tmp") and os.path.lexists(place)
+
+    def harmed(self, place: str) -> bool:
+        """To write there would do something outside that the room cannot show. A new file in /tmp or home it can."""
+        if self.inside(place) or _within(place, "/dev") or _within(place, "/proc") or "/__pycache__/" in place:
+            return False
+        private = any(_within(place, folder) for folder in ("/tmp", "/var/tmp", self._home) if folder != "/")
+        return not private or os.path.lexists(place)
+
+    def named_outside(self, command: str, cwd: str) -> str:
+        """The first place outside that a command line names in one of the usual ways; empty where it names none.
+
+        What a program reaches for without being told on its command line is not found here. It is not there in the
+        room either, so it cannot be harmed, but what the program then says may differ from what it would have said.
+        """
+        return self.first_outside(_BETWEEN.split(command.replace("${HOME}", "$HOME")), cwd)
+
+    def first_outside(self, words: Iterable[str], cwd: str) -> str:
+        for word in words:
+            plain = _GLOB.split(_OPTION.sub("", word), maxsplit=1)[0]
+            if plain and self.astray(self._expanded(plain, cwd)):
+                return word
+        return ""
+
+    def _expanded(self, word: str, cwd: str) -> str:
+        """Where a word leads, links followed: a link in the directory may well lead out of it."""
+        for sign in ("$HOME", "~"):
+            if word == sign or word.startswith(sign + "/"):
+                return os.path.realpath(self._home + word[len(sign) :])
+        if word.startswith("~"):
+            return os.path.realpath(os.path.expanduser(word))
+        return os.path.realpath(os.path.join(cwd, word))
+
+
+def _within(place: str, folder: str) -> bool:
+    return place == folder or place.startswith(folder.rstrip("/") + "/")

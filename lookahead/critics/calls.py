@@ -57,9 +57,10 @@ class Script:
 
 def calls_of(script: Script) -> Iterator[Call]:
     """Every call once; two that differ in nothing but their place in a loop are one."""
-    seen: set[tuple[str, tuple[Word, ...], str, tuple[Redirect, ...], str]] = set()
+    seen: set[tuple[object, ...]] = set()
     for call in script.calls:
-        key = (call.name, call.args, call.cwd, call.redirects, call.elsewhere)
+        feeders = tuple(feeder.name for feeder in call.fed_by)
+        key = (call.name, call.args, call.cwd, call.redirects, call.elsewhere, call.stdin, feeders)
         if key not in seen:
             seen.add(key)
             yield call

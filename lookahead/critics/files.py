@@ -105,7 +105,8 @@ def _copied(call: Call, ground: Ground) -> Iterator[Finding]:
     if target == "/dev/null" and moved:
         yield danger("files.deleted", "moves files onto /dev/null", "nothing comes back from there", call.shown)
     elif target is not None and call.name != "ln":
-        yield from each([written(at(call, target, ground), verb="writes")])
+        empty = bool(sources) and all(word.text == "/dev/null" for word in sources)
+        yield from each([written(at(call, target, ground), verb="writes", emptied=empty)])
     elif target is not None and found.has("-f", "--force"):
         yield from each([written(at(call, target, ground), verb="replaces")])
 
@@ -164,13 +165,20 @@ def _modes(call: Call, ground: Ground) -> Iterator[Finding]:
         part in mode for part in ("o+w", "a+w", "o+rw", "a+rw", "ugo+w", "=rwx", "o=rw", "+rwx")
     )
     setuid = (digits.isdigit() and len(digits) == 4 and int(digits[0]) & 6) or "+s" in mode
-    for word in found.rest[1:] if call.name not in ("icacls", "setfacl") else found.rest[:1]:
+    for word in found.rest if call.name in ("icacls", "setfacl", "chattr") else found.rest[1:]:
         there = at(call, word, ground)
         if there.kind in ("root", "system", "home", "root-if-empty", "device") and (whole or wide or setuid):
             yield danger(
                 "permissions.system",
                 f"changes permissions of {there.shown}",
                 "the system may no longer start or be safe",
+                there.shown,
+            )
+        elif there.kind == "system":
+            yield caution(
+                "permissions.system",
+                f"changes permissions of {there.shown}",
+                "programs may fail or open up",
                 there.shown,
             )
         elif setuid:

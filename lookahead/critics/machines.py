@@ -42,7 +42,13 @@ def _table() -> tuple[dict[str, list[Verb]], dict[str, str]]:
     for line in resources.files("lookahead.critics").joinpath("machines.txt").read_text("utf-8").splitlines():
         if match := _LINE.fullmatch(line):
             program, words, flags, unless, severity, why = match.groups()
-            verb = Verb(words, "danger" if severity == "danger" else "caution", why, flags or "", unless or _NEVER)
+            verb = Verb(
+                "" if words == "always" else words,
+                "danger" if severity == "danger" else "caution",
+                why,
+                flags or "",
+                unless or _NEVER,
+            )
             verbs.setdefault(program, []).append(verb)
         elif match := re.fullmatch(r"(\S+) is (\S+)", line):
             same[match[1]] = match[2]

@@ -91,7 +91,7 @@ def _ssh(call: Call) -> Iterator[Inner]:
         if value.lower().startswith(("proxycommand", "localcommand")):
             yield Inner(text=re.split(r"[= ]", value, maxsplit=1)[-1])
     if found.rest:
-        host, text = found.rest[0].text, quoted(found.rest[1:])
+        host, text = found.rest[0].text, quoted(found.rest[1:]).removeprefix("-- ")
         if text or call.stdin:
             yield Inner(text=text or call.stdin or "", elsewhere=host)
 
@@ -171,11 +171,30 @@ def _windows(call: Call) -> Iterator[Inner]:
 
 def _awk(call: Call) -> Iterator[Inner]:
     for text in call.texts:
-        for match in re.finditer(
-            r"""system\s*\(\s*"((?:[^"\\]|\\.)*)"|"((?:[^"\\]|\\.)*)"\s*\|\s*getline|\|\s*"((?:[^"\\]|\\.)*)\"""", text
-        ):
+        for match in re.finditer(_AWK, text):
             inner = next(group for group in match.groups() if group is not None)
-            yield Inner(text=inner.replace('\\"', '"'))
+            open_end = (
+                ""
+                if text[match.end() :].lstrip().startswith((")", "|")) or not match[0].startswith("system")
+                else UNKNOWN
+            )
+            yield Inner(text=inner.replace('\\"', '"') + open_end)
+
+
+_TEXT: Final = r'"((?:[^"\\]|\\.)*)"'
+_AWK: Final = re.compile(rf"system\s*\(\s*{_TEXT}|{_TEXT}\s*\|\s*getline|\|\s*{_TEXT}")
+
+
+def _sed(call: Call) -> Iterator[Inner]:
+    """GNU sed has a command that runs one."""
+    for text in call.texts:
+        for match in re.finditer(r"(?:^|[;\n{}])\s*(?:\d+|\$|/[^/]*/)?\s*e\s+([^\n]+)", text):
+            yield Inner(text=match.group(1))
+
+
+def _source(call: Call) -> Iterator[Inner]:
+    if call.stdin is not None and call.texts[:1] in (["/dev/stdin"], ["-"], ["/dev/fd/0"]):
+        yield Inner(text=call.stdin)
 
 
 def _tar(call: Call) -> Iterator[Inner]:
@@ -232,7 +251,11 @@ def _rsync(call: Call) -> Iterator[Inner]:
 
 
 NESTED: Final[dict[str, Callable[[Call], Iterator[Inner]]]] = {
-    "eval": _eval, "trap": _trap, "alias": _alias, "xargs": _xargs, "gxargs": _xargs, "find": _find, "gfind": _find,
+    "eval": _eval,
+    "sed": _sed,
+    "gsed": _sed,
+    "source": _source,
+    ".": _source, "trap": _trap, "alias": _alias, "xargs": _xargs, "gxargs": _xargs, "find": _find, "gfind": _find,
     "fd": _fd, "fdfind": _fd, "ssh": _ssh, "autossh": _ssh, "mosh": _ssh, "docker": _container, "podman": _container,
     "nerdctl": _container, "docker-compose": _container, "kubectl": _kubectl, "oc": _kubectl, "flock": _flock,
     "tmux": _keys, "screen": _keys, "at": _stdin, "batch": _stdin, "cmd": _windows, "powershell": _windows,

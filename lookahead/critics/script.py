@@ -46,6 +46,10 @@ class Judged:
 @lru_cache(maxsize=1024)
 def judge_shell(text: str, ground: Ground, cwd: str = "") -> Judged:
     script = read_shell(text, cwd=cwd)
+    if "\\\n" in text:
+        # A line that goes on in the next may cut a word in two, which the grammar does not see.
+        joined = read_shell(text.replace("\\\n", ""), cwd=cwd)
+        script.calls.extend(joined.calls)
     found: dict[Finding, None] = {}
     for reason in dict.fromkeys(script.unread):
         found[caution("shell.unread", reason, "what cannot be read cannot be called safe")] = None

@@ -33,6 +33,7 @@ def sends(call: Call, ground: Ground) -> Iterator[Finding]:
     """What this call sends away by itself."""
     if call.name in SENDERS:
         yield from SENDERS[call.name](call)
+        yield from _named_secret(call)
 
 
 def _leaves(what: str, host: str, items: list[str]) -> Finding:
@@ -70,10 +71,10 @@ def _curl(call: Call) -> Iterator[Finding]:
     ]
     files += found.values.get("-T", []) + found.values.get("--upload-file", [])
     method = (found.value("-X", "--request") or ("POST" if bodies else "PUT" if files else "GET")).upper()
-    yield from _request(method, host, [item for item in files if item != "-"], bool(bodies or files), urls + bodies)
+    yield from _request(method, host, [item for item in files if item != "-"], bool(bodies or files))
 
 
-def _request(method: str, host: str, files: list[str], body: bool, texts: list[str]) -> Iterator[Finding]:
+def _request(method: str, host: str, files: list[str], body: bool) -> Iterator[Finding]:
     if files and (not _LOCAL.fullmatch(host) or any(is_secret(item) for item in files)):
         yield _leaves(f"sends {', '.join(files[:2])}", host, files)
     elif method == "DELETE":
@@ -88,13 +89,20 @@ def _request(method: str, host: str, files: list[str], body: bool, texts: list[s
         yield caution(
             "leaves.request", f"sends a {method} request to {host}", "no copy shows what that does", names=(host,)
         )
-    if any(
-        re.search(r"\$…|\ue000|\ue001", text) and re.search(r"(?i)secret|token|passw|api_?key|credential", text)
-        for text in texts
-    ):
-        yield danger(
-            "leaves.secret", f"puts a secret into a request to {host}", "a key that has left is no longer a key"
-        )
+
+
+_SECRET_NAME: Final = re.compile(r"(?i)secret|token|passw|api_?key|credential|private|access_?key|auth")
+_PROOF: Final = ("-H", "--header", "-u", "--user", "--oauth2-bearer", "-b", "--cookie", "-E", "--cert", "--key")
+
+
+def _named_secret(call: Call) -> Iterator[Finding]:
+    """A secret in an address or a body. In a header it proves who asks, which is what it is for."""
+    before = ""
+    for word in call.args:
+        secret = next((name for name in word.uses if _SECRET_NAME.search(name)), None)
+        if secret is not None and before not in _PROOF and not word.text.startswith(_PROOF):
+            yield danger("leaves.secret", f"puts ${secret} into a request", "a key that has left is no longer a key")
+        before = word.text
 
 
 def _wget(call: Call) -> Iterator[Finding]:
@@ -105,9 +113,7 @@ def _wget(call: Call) -> Iterator[Finding]:
     host = host_of(found.texts[0]) if found.rest else "somewhere"
     files = [value for name in ("--post-file", "--body-file") for value in found.values.get(name, [])]
     body = bool(files or found.has("--post-data", "--body-data"))
-    yield from _request(
-        (found.value("--method") or ("POST" if body else "GET")).upper(), host, files, body, found.texts
-    )
+    yield from _request((found.value("--method") or ("POST" if body else "GET")).upper(), host, files, body)
 
 
 def _httpie(call: Call) -> Iterator[Finding]:
@@ -123,7 +129,6 @@ def _httpie(call: Call) -> Iterator[Finding]:
         host_of(rest[0]) if rest else "somewhere",
         files,
         bool(fields),
-        rest,
     )
 
 
@@ -185,6 +190,7 @@ def _cloud(call: Call) -> Iterator[Finding]:
 
 def _tunnel(call: Call) -> Iterator[Finding]:
     if call.name in ("ssh", "autossh"):
+        fed = call.stdin is None and (call.fed_by or any(redirect.operator == "<" for redirect in call.redirects))
         found = options(call.args, "-b -c -D -E -e -F -I -i -J -L -l -m -O -o -p -Q -R -S -W -w", first=True)
         if found.has("-R"):
             yield danger(
@@ -194,6 +200,8 @@ def _tunnel(call: Call) -> Iterator[Finding]:
                 call.shown,
                 loses=False,
             )
+        if fed and found.rest:
+            yield _leaves("sends data", found.texts[0].rpartition("@")[2], [])
     elif call.name in ("ngrok", "cloudflared", "localtunnel", "lt", "bore"):
         yield caution(
             "network.opened",

@@ -1,16 +1,17 @@
 """Shell text as the list of programs that it would run, whatever they are wrapped, quoted or hidden in."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from lookahead.critics.calls import Call, Redirect, Script
+from lookahead.critics.calls import Call, Inner, Redirect, Script
 from lookahead.critics.constant import printed
 from lookahead.critics.nameset import nameset
 from lookahead.critics.paths import UNKNOWN
 from lookahead.critics.words import HOME, Word, Words, text_of
-from lookahead.critics.wrappers import unwrapped
+from lookahead.critics.wrappers import SHELLS, unwrapped
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 DEEPEST: Final = 60
 MOST_CALLS: Final = 400
 LONGEST: Final = 200_000
-_LISTS: Final = frozenset(("program", "list", "do_group", "else_clause", "elif_clause", "compound_statement"))
+_RUN_BY_OTHERS: Final = nameset(
+    "PROMPT_COMMAND PS0 GIT_SSH_COMMAND GIT_EDITOR GIT_PAGER GIT_EXTERNAL_DIFF GIT_ASKPASS SSH_ASKPASS PAGER MANPAGER EDITOR VISUAL LESSOPEN"
+    " GIT_SEQUENCE_EDITOR GIT_PROXY_COMMAND BROWSER"
+)
+"""Variables whose text some program hands to a shell."""
 _BRANCHES: Final = frozenset(
     ("if_statement", "while_statement", "case_statement", "case_item", "else_clause", "elif_clause")
 )
@@ -40,11 +45,11 @@ def read_shell(
     """Parse a text and everything inside it that is again shell text."""
     walk = _Walk(cwd=cwd, context=context, depth=within.depth + 1 if within else 0)
     if within is not None:
-        walk.words.variables = dict(within.words.variables)
+        walk.words.variables, walk.files = dict(within.words.variables), within.files
     if len(text) > LONGEST:
         walk.script.unread.append("the text is too long to be read whole")
         text = text[:LONGEST]
-    text = text.replace("\r\n", "\n").replace(HOME, "~")
+    text = text.replace("\r\n", "\n").replace(HOME, "$HOME")
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]", text):
         walk.script.unread.append("there are invisible or control characters in it")
         text = re.sub(
@@ -85,6 +90,8 @@ class _Walk:
     branches: int = 0
     words: Words = field(init=False)
     functions: set[str] = field(default_factory=set[str])
+    files: dict[str, str] = field(default_factory=dict[str, str])
+    """Files that this text itself has written, where what it wrote is certain."""
 
     def __post_init__(self) -> None:
         self.words = Words(inner=self._substituted)
@@ -141,13 +148,15 @@ class _Walk:
     def _children(
         self, node: "Node", redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
     ) -> None:
-        if redirects:
+        statements = [child for child in node.named_children if child.type not in _WORDS]
+        last = statements[-1] if node.type in ("list", "negated_command") and statements else None
+        if redirects and last is None:
             self.script.calls.append(Call(name="", redirects=redirects, fed_by=fed_by, cwd=self.cwd, **self.context))
         for child in node.named_children:
             if child.type in _WORDS:
                 self.words.read(child)
             else:
-                self.statement(child, (), stdin, fed_by)
+                self.statement(child, redirects if child == last else (), stdin, fed_by)
 
     def _pipeline(
         self, stages: "list[Node]", redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
@@ -262,6 +271,10 @@ class _Walk:
         if any(child.type == "+=" for child in node.children):
             old = self.words.variables.get(written, ("",))
             values = tuple(head + tail for head in old for tail in values)[:16]
+        if written in _RUN_BY_OTHERS:
+            for value_text in values:
+                read = read_shell(value_text, cwd=self.cwd, within=self, **self.context)
+                self.script.calls.extend(read.calls[:MOST_CALLS])
         return written, values
 
     def _declare(self, node: "Node") -> None:
@@ -350,7 +363,8 @@ class _Walk:
         if self.depth > 8:
             self.script.unread.append("it is nested too deeply")
             return
-        for inner in unwrapped(call):
+        self._remember(call)
+        for inner in (*unwrapped(call), *self._written(call)):
             context = {**self.context, "elsewhere": inner.elsewhere or self.context.get("elsewhere", "")}
             if inner.text is not None:
                 shares = call.name == "eval"
@@ -360,11 +374,27 @@ class _Walk:
                 self.script.odd = True
             else:
                 nested = _Walk(cwd=inner.cwd or self.cwd, context=context, depth=self.depth + 1)
-                nested.functions = self.functions
+                nested.functions, nested.files = self.functions, self.files
                 nested.run(list(inner.words), plain=plain, redirects=(), stdin=stdin, fed_by=fed_by)
                 self.script.calls.extend(nested.script.calls)
                 self.script.unread.extend(nested.script.unread)
                 self.script.odd |= nested.script.odd
+
+    def _remember(self, call: Call) -> None:
+        text = printed(call.name, call.texts, call.stdin)
+        for redirect in call.redirects:
+            if redirect.operator in (">", ">|", ">>") and text is not None:
+                self.files[redirect.target.removeprefix("./")] = text
+        if call.name == "tee" and call.stdin is not None:
+            self.files.update({target.removeprefix("./"): call.stdin for target in call.texts if target[:1] != "-"})
+
+    def _written(self, call: Call) -> Iterator[Inner]:
+        """A file that was written a moment ago and is run now: its text is known."""
+        script = next((text for text in call.texts if text[:1] != "-"), "")
+        run = script if call.name in SHELLS or call.name in ("source", ".") else call.path if "/" in call.path else ""
+        text = self.files.get(run.removeprefix("./"))
+        if text is not None:
+            yield Inner(text=text)
 
     def _move(self, call: Call) -> None:
         targets = [text for text in call.texts if not text.startswith("-") or text == "-"]

@@ -39,6 +39,8 @@ class Word:
     known: bool = True
     """Whether this is the text for sure, and not the likeliest reading of it."""
     glob: bool = False
+    uses: frozenset[str] = frozenset()
+    """The variables in it whose value is not known."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Words:
     """Runs over a substitution inside a word and says what it prints, if that is certain."""
     variables: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Every value that a variable may have here, likeliest last."""
+    used: set[str] = field(default_factory=set[str])
 
     def read(self, node: "Node") -> list[Word]:
         """The fields that a word becomes."""
@@ -56,10 +59,13 @@ class Words:
         if node.type in ("word", "number") and _SIMPLE.fullmatch(text):
             return [Word(text)]
         found: list[Word] = []
-        for characters in self._readings(node)[:MOST]:
+        self.used = set()
+        readings = self._readings(node)
+        uses = frozenset(self.used)
+        for characters in readings[:MOST]:
             known = not any(character in (UNKNOWN, SOMETHING) or kind == EXPANDED for character, kind in characters)
             for spread in _braces(characters)[:MOST]:
-                found.extend(_word(piece, known) for piece in _fields(spread))
+                found.extend(_word(piece, known, uses) for piece in _fields(spread))
         return found[:MOST]
 
     def value(self, node: "Node") -> tuple[str, ...]:
@@ -139,6 +145,8 @@ class Words:
             return (SOMETHING if text.startswith("${#") else UNKNOWN,)
         name, operator = match.group(1), match.group(2)
         values = self.variables.get(name) or _USUAL.get(name)
+        if values is None:
+            self.used.add(name)
         if not operator:
             return values or (UNKNOWN,)
         return _operated(values, operator, [self.value(child) for child in node.named_children[1:]])
@@ -173,7 +181,7 @@ def _operated(values: tuple[str, ...] | None, operator: str, given: list[tuple[s
     return (UNKNOWN,)
 
 
-def _word(piece: Characters, known: bool) -> Word:
+def _word(piece: Characters, known: bool, uses: frozenset[str]) -> Word:
     if not piece:
         return Word("", known)
     text = "".join(character for character, _ in piece)
@@ -184,7 +192,7 @@ def _word(piece: Characters, known: bool) -> Word:
     if text[:1] == "~" and piece[0][1] == QUOTED:
         text = "./" + text
     text = text.replace(HOME, "~")
-    return Word(text, known, glob)
+    return Word(text, known, glob, uses)
 
 
 def _fields(characters: Characters) -> list[Characters]:

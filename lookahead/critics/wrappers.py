@@ -62,7 +62,8 @@ _PLAIN: Final[dict[str, tuple[str, int]]] = {
     "setarch": ("", 1),
     "cpulimit": ("-l -p -e", 0),
     "parallel": ("-j -a --jobs --arg-file", 0),
-    "!": ("", 0),
+    # Words of the grammar, where it took them for programs.
+    **dict.fromkeys(("!", "do", "then", "else", "elif", "while", "until", "if"), ("", 0)),
 }
 _RUNNERS: Final = nameset(
     "uv poetry pipenv pdm hatch rye conda mamba micromamba bundle pnpm yarn npm mise asdf direnv devbox nix"

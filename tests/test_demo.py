@@ -10,18 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import anyio.lowlevel
 import pytest
 
 from lookahead.demo import project
 from lookahead.demo.comparison import Comparison
 from lookahead.demo.ending import Ending
-from lookahead.demo.folder import difference, snapshot
+from lookahead.demo.folder import Folder, difference, snapshot
 from lookahead.demo.scene import Scene
 from lookahead.demo.screen import Nowhere, Plain
 from lookahead.demo.story import Script, play, throwaway
 from lookahead.drawing import cells
 from lookahead.errors import SandboxMissing
+from lookahead.ledger import agree
 from lookahead.types import Action, Effect, Observation, Origin, State
+from lookahead.worlds.fork.directory import DirectoryFork
 
 pytestmark = pytest.mark.anyio
 GENTLE = Script.for_project(git=True).rivals[-1]
@@ -37,7 +40,8 @@ def tried(folder: Path, command: str) -> Observation:
         effects = difference(before, snapshot(copy))
     saved = {path for path in project.COMMITTED if path not in project.UNSAVED}
     return Observation(
-        content=done.stdout.rstrip("\n"),
+        content=done.stdout,
+        structured={"exit_code": done.returncode},
         failed=done.returncode != 0,
         effects=tuple(one.model_copy(update={"recoverable": one.target in saved}) for one in effects),
         origin=Origin(kind="exact", world="fork:copy", confidence=1.0),
@@ -115,6 +119,23 @@ async def test_a_world_that_is_wrong_is_shown_to_be_wrong(tmp_path: Path):
     assert ending.code == 2
     shown = "".join(text for label in ending.scene.ending for text, _ in label)
     assert "is not what happened" in shown
+
+
+@pytest.mark.parametrize("command", [Script.for_project(git=True).tidy, *Script.for_project(git=True).rivals])
+async def test_of_every_candidate_the_copy_says_exactly_what_it_does_to_the_real_folder(tmp_path: Path, command: str):
+    folder = tmp_path / "tides"
+    folder.mkdir()
+    project.make(folder)
+    action = Action(tool="shell", arguments={"command": command})
+    async with DirectoryFork(folder, environment=project.QUIET) as world:
+        try:
+            imagined = await world(State(), action)
+        except SandboxMissing as missing:
+            pytest.skip(str(missing))
+    real = await Folder(path=folder, ready=anyio.lowlevel.checkpoint)(State(), action)
+    assert Comparison.between(imagined.effects, real.effects).whole
+    assert (imagined.content, imagined.failed) == (real.content, real.failed)
+    assert agree(imagined, real).how == "exact"
 
 
 async def test_where_nothing_can_be_imagined_nothing_is_destroyed_and_the_reason_is_told(tmp_path: Path):

@@ -10,7 +10,7 @@ from lookahead.demo.folder import Snapshot, snapshot
 from lookahead.demo.project import UNSAVED
 from lookahead.demo.scene import Moment, Scene
 from lookahead.drawing import Label, label, say
-from lookahead.errors import SandboxMissing
+from lookahead.errors import WorldError
 from lookahead.show import safe
 from lookahead.types import Effect
 
@@ -61,7 +61,7 @@ def look(scene: Scene, folder: Path, before: Snapshot, seconds: float) -> Ending
     for moment in scene.moments:
         blind = [one.rollout.failure for one in moment.considered if one.rollout.failure]
         if blind and not any(one.rollout.steps for one in moment.considered):
-            raise SandboxMissing(f"nothing could be imagined here: {blind[0]}")
+            raise WorldError(f"nothing could be imagined here: {blind[0]}")
     threatened = [effect for moment in scene.moments for effect in moment.wished if effect.target in UNSAVED]
     return Ending(
         scene=scene,

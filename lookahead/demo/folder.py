@@ -96,5 +96,10 @@ class Folder:
                 start_new_session=True,
             )
         after = await anyio.to_thread.run_sync(snapshot, self.path)
-        said = done.stdout.decode("utf-8", "replace").rstrip("\n")
-        return Observation(content=said, failed=done.returncode != 0, effects=difference(before, after))
+        said = done.stdout.decode("utf-8", "replace")
+        return Observation(
+            content=said,
+            structured={"exit_code": done.returncode},
+            failed=done.returncode != 0,
+            effects=difference(before, after),
+        )

@@ -75,6 +75,8 @@ SETTINGS: Final = (
     "core.hooksPath=/dev/null",
     "core.autocrlf=false",
 )
+QUIET: Final = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+"""The same surroundings for the copy and for the real folder, whatever this user's git is told elsewhere."""
 
 
 def make(folder: Path) -> bool:
@@ -100,7 +102,7 @@ def commit(folder: Path) -> bool:
 def environment() -> dict[str, str]:
     """What a command of the demo may know of this machine: no git settings, no repository of somebody else's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {**kept, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+    return {**kept, **QUIET}
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

@@ -105,7 +105,11 @@ class Stage:
         moved.set()
 
 
-async def play(home: Path, screen: Screen, *, pauses: bool, fork: Fork = DirectoryFork) -> Ending:
+def exact_copy(folder: Path) -> DirectoryFork:
+    return DirectoryFork(folder, environment=project.QUIET)
+
+
+async def play(home: Path, screen: Screen, *, pauses: bool, fork: Fork = exact_copy) -> Ending:
     """The whole demo inside the folder `home`."""
     started = perf_counter()
     folder = home / "tides"
@@ -124,26 +128,29 @@ async def play(home: Path, screen: Screen, *, pauses: bool, fork: Fork = Directo
 
 async def _worked(journal: Journal, folder: Path, script: Script, stage: Stage, fork: Fork) -> None:
     """The agent has its wishes one after the other; each walks the line before it becomes real."""
-    async with fork(folder) as world, anyio.create_task_group() as tasks:
-        tasks.start_soon(stage.present)
-        guarded = with_lookahead(
-            Folder(path=folder, ready=stage.caught_up),
-            goal=GOAL,
-            world=world,
-            search=BestOf(k=3, propose=script.propose),
-            policy={"swap": True},
-            mode="guard",
-            journal=journal,
-        )
-        session = cast(Session, getattr(guarded, "lookahead"))  # noqa: B009
-        session.watch(stage.watch)
-        state = State(goal=GOAL, tools=TOOLS)
-        for wish in script.wishes():
-            stage.watch(wish)
-            state = state.then(wish, await guarded(state, wish))
-            await stage.caught_up()
-        session.close()
-        tasks.cancel_scope.cancel()
+    async with fork(folder) as world:
+        # Where no sandbox can be had, that is said before anything else is.
+        await world(State(), shell("shell", "true"))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stage.present)
+            guarded = with_lookahead(
+                Folder(path=folder, ready=stage.caught_up),
+                goal=GOAL,
+                world=world,
+                search=BestOf(k=3, propose=script.propose),
+                policy={"swap": True},
+                mode="guard",
+                journal=journal,
+            )
+            session = cast(Session, getattr(guarded, "lookahead"))  # noqa: B009
+            session.watch(stage.watch)
+            state = State(goal=GOAL, tools=TOOLS)
+            for wish in script.wishes():
+                stage.watch(wish)
+                state = state.then(wish, await guarded(state, wish))
+                await stage.caught_up()
+            session.close()
+            tasks.cancel_scope.cancel()
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 import base64
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias, cast
 
-from pydantic import ConfigDict, JsonValue, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, JsonValue, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -90,7 +90,7 @@ class ToolFunction:
         if required:
             parameters["required"] = required
         returns = self.signature.return_annotation
-        result = None if returns in (inspect.Signature.empty, None, Any) else _schema(returns) or None
+        result = None if returns in (inspect.Signature.empty, None, type(None), Any) else _schema(returns) or None
         return Tool(
             name=self.name, description=inspect.getdoc(self.function) or "", parameters=parameters, result=result
         )
@@ -102,6 +102,8 @@ class ToolFunction:
         arguments: dict[str, Any] = {}
         for name, value in bound.arguments.items():
             if self.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                if twice := arguments.keys() & value.keys():
+                    raise CallError(f"{self.name!r} is given two arguments called {min(twice)!r}: rename one")
                 arguments.update({key: jsonable(item) for key, item in value.items()})
             else:
                 arguments[name] = jsonable(value)
@@ -150,10 +152,14 @@ class ToolFunction:
             return Observation(content=value)
         if value is None:
             return Observation()
-        structured = jsonable(value)
-        return Observation(
-            content=structured if isinstance(structured, str) else _text(structured), structured=structured
-        )
+        try:
+            structured = jsonable(value)
+            return Observation(
+                content=structured if isinstance(structured, str) else _text(structured), structured=structured
+            )
+        except Exception:
+            # It has happened: whatever came back, there must be a record of it. The value itself is handed on as it is.
+            return Observation(content=f"a {type(value).__qualname__} that cannot be written down")
 
     def value(self, observation: Observation) -> Any:
         """A value of the function's own return type from an answer that it did not give itself."""
@@ -187,6 +193,9 @@ def jsonable(value: Any) -> JsonValue:
         return [jsonable(item) for item in cast(list[Any], value)]
     if isinstance(value, dict) and all(isinstance(key, str) for key in cast(dict[Any, Any], value)):
         return {key: jsonable(item) for key, item in cast(dict[str, Any], value).items()}
+    if isinstance(value, Iterator):
+        # To look into it would use it up.
+        return _opaque(value)
     try:
         return cast(JsonValue, to_jsonable_python(value, fallback=_opaque))
     except (PydanticSerializationError, ValueError):
@@ -204,10 +213,15 @@ def _text(value: JsonValue) -> str:
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
     if annotation is inspect.Parameter.empty:
         return _ANYTHING
-    try:
-        return TypeAdapter(annotation)
-    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
-        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+    for config in (None, ConfigDict(arbitrary_types_allowed=True)):
+        try:
+            adapter = TypeAdapter[Any](annotation, config=config)
+        except (PydanticUserError, PydanticUndefinedAnnotation):
+            continue
+        if adapter.pydantic_complete:
+            return adapter
+    # Not even as an object: a name that nobody can resolve, a TypedDict of a Python that pydantic finds too old.
+    return _ANYTHING
 
 
 def _schema(annotation: Any) -> dict[str, JsonValue]:

@@ -160,18 +160,23 @@ class SqliteFork:
             if watch.denied or error is None or error.sqlite_errorcode != READONLY:
                 return (self._judge(answer, error, call, watch, stop), ()), None
             if not _defers_foreign_keys(reader):
-                return self._in_transaction(reader, call, watch, stop), None
+                outcome = self._in_transaction(reader, call, watch, stop)
+                if outcome is not None:
+                    return outcome, None
             copied = self._file.serialize(reader)
         return self._on_copy(copied, call, stop)
 
-    def _in_transaction(self, reader: sqlite3.Connection, call: SqlCall, seen: Watch, stop: Stop) -> Outcome:
-        """A writing statement on the real file, rolled back."""
-        # The reader lets go of its view, or a newer commit would make this one stale; it stays open (see `File`).
-        reader.execute("ROLLBACK")
+    def _in_transaction(
+        self, reader: sqlite3.Connection, call: SqlCall, seen: Watch, stop: Stop, *, traced: bool = True
+    ) -> Outcome | None:
+        """A writing statement on the real file, rolled back; None where only a real commit would tell."""
+        if reader.in_transaction:
+            # The reader lets go of its view, or a newer commit would make this one stale; it stays open (see `File`).
+            reader.execute("ROLLBACK")
         prefix = f"lookahead_{secrets.token_hex(6)}_"
         with self._file.writing(stop) as writer:
             trace = None
-            if not seen.schema and not seen.header:
+            if traced and not seen.schema and not seen.header:
                 known = tables(writer, "main", seen.tables).values()
                 trace = Trace(writer, [table for table in known if table.traceable], prefix)
             watch = Watch(own=prefix)
@@ -179,9 +184,18 @@ class SqliteFork:
             answer = self._judge(answer, error, call, watch, stop)
             if not writer.in_transaction:
                 return answer, ()  # The statement's own conflict clause rolled everything back.
-            before = prefix + "before"
-            writer.execute(f"ATTACH ? AS {before}", (f"{self._file.uri}?mode=ro",))
-            return answer, compare(writer, before, watch, trace=trace, replaces=_may_replace(writer, call.sql))
+            if answer.error is None:
+                before = prefix + "before"
+                writer.execute(f"ATTACH ? AS {before}", (f"{self._file.uri}?mode=ro",))
+                return answer, compare(
+                    writer, before, watch, trace=trace, replaces=_mentions(writer, call.sql, "replace")
+                )
+            # Alone, a failing statement leaves nothing behind, unless it fails by a clause that keeps the rows so far.
+            # In a transaction SQLite keeps more, so what is left here says nothing.
+            if trace is None:
+                return None if _mentions(writer, call.sql, "fail") else (answer, ())
+        # In a broken schema the triggers of the trace may themselves be what fails.
+        return self._in_transaction(reader, call, seen, stop, traced=False)
 
     def _on_copy(self, base: bytes, call: SqlCall, stop: Stop, *, look: bool = True) -> tuple[Outcome, bytes | None]:
         """A whole script on a private copy in memory, where BEGIN and COMMIT mean what they say."""
@@ -267,12 +281,11 @@ async def _forget(copy: bytes) -> None: ...
 
 def _defers_foreign_keys(connection: sqlite3.Connection) -> bool:
     """Whether a violation might be noticed only at the commit, which a rolled-back transaction never reaches."""
-    if not connection.execute("PRAGMA foreign_keys").fetchone()[0]:
-        return False
-    ask = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE sql LIKE '%deferr%')"
-    return bool(connection.execute(ask).fetchone()[0])
+    enforced = bool(connection.execute("PRAGMA foreign_keys").fetchone()[0])
+    return enforced and _mentions(connection, "", "deferr")
 
 
-def _may_replace(connection: sqlite3.Connection, sql: str) -> bool:
-    ask = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE sql LIKE '%replace%')"
-    return "replace" in sql.lower() or bool(connection.execute(ask).fetchone()[0])
+def _mentions(connection: sqlite3.Connection, sql: str, word: str) -> bool:
+    """Whether the statement or anything in the schema (a constraint, a trigger) could hold this keyword."""
+    ask = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE instr(lower(sql), ?))"
+    return word in sql.lower() or bool(connection.execute(ask, (word,)).fetchone()[0])

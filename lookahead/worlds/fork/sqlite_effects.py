@@ -157,7 +157,7 @@ def _rows(
             Table(name=side.name, columns=side.columns, identity=side.place, place=side.place) for side in (was, is_now)
         )
     old, new = f"{before}.{quote(was.name)}", f"main.{quote(is_now.name)}"
-    same_key = " AND ".join(f"b.{key} IS a.{key}" for key in is_now.identity)
+    same_key = _same_row(was, is_now)
     common = [quote(column) for column in is_now.columns if column in was.columns]
     equal = _all(f"(b.{c} COLLATE BINARY IS a.{c} AND typeof(b.{c}) = typeof(a.{c}))" for c in common)
     here = trace.only(is_now, "a") if trace else "1"
@@ -207,6 +207,16 @@ def _rows(
             )
         else:
             yield Effect(happened="deleted", target=was.name, what="row", before=count, unit="rows", detail=detail)
+
+
+def _same_row(was: Table, is_now: Table) -> str:
+    """Says that the old row `b` and the new row `a` are one row. SQLite lets NULL be a primary key many times over."""
+    same = " AND ".join(f"b.{key} IS a.{key}" for key in is_now.identity)
+    if is_now.identity == is_now.place or was.place != is_now.place:
+        return same
+    whole = " AND ".join(f"a.{key} IS NOT NULL" for key in is_now.identity)
+    stored = " AND ".join(f"b.{place} IS a.{place}" for place in is_now.place)
+    return f"{same} AND (({whole}) OR ({stored}))"
 
 
 def _all(conditions: Iterable[str], group: int = 50) -> str:

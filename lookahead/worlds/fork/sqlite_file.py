@@ -128,6 +128,8 @@ class File:
                 stop.wait(0.005)
 
     def serialize(self, reader: sqlite3.Connection) -> bytes:
+        if not reader.in_transaction:
+            reader.execute("BEGIN").close()  # So that no commit falls between two pages.
         pages, size = _size(reader)
         if pages * size > self.limits.copy_bytes:
             raise NotMyWorld(

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -504,6 +504,7 @@ BYTES = pytest.mark.xfail(reason="bind does not read $bytes back")
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=BYTES if "bytes" in kind else ()) for kind in TYPED])
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_value_that_went_through_json_comes_back_as_itself(kind: str, data: st.DataObject):
     annotation, values = TYPED[kind]
@@ -625,6 +626,7 @@ LOST["list of bytes"] = LOST["bytes"]
         if kind != "anything"
     ],
 )
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_an_answer_of_the_function_itself_becomes_its_value_again(kind: str, data: st.DataObject):
     annotation, values = TYPED[kind]

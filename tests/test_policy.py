@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -540,6 +540,7 @@ RULE = st.sampled_from(RULES)
 PATTERN = st.sampled_from(["send", "s*", "*", "se?d", "other", "[!s]*"])
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(PATTERN, RULE), RULE)
 def test_one_more_line_never_opens_what_another_line_closed(lines: dict[str, str], default: str):
     order = RULES[::-1]

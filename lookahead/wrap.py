@@ -18,6 +18,7 @@ from lookahead.journal import Journal
 from lookahead.ledger import Ledger
 from lookahead.planner import Planner
 from lookahead.policy import Policy
+from lookahead.portal import portal
 from lookahead.schema import fits
 from lookahead.search import Preview, Search
 from lookahead.search.thinking import name_of
@@ -44,6 +45,7 @@ class Options:
     mode: Mode
     journal: Journal
     approve: Approve | None
+    owns_journal: bool = False
 
     def open(
         self,
@@ -80,8 +82,13 @@ class Options:
             watch=lambda event: session.tell(event),
         )
         session = Session(
-            line=line, state=State(goal=self.goal, tools=tools), covered=tuple(tool.name for tool in tools)
+            line=line,
+            state=State(goal=self.goal, tools=tools),
+            covered=tuple(tool.name for tool in tools),
+            closers=[self.journal.close] if self.owns_journal else [],
         )
+        if world is not None and world is not self.world and hasattr(world, "aclose"):
+            session.closers.append(lambda: portal.call(cast(Any, world).aclose))
         self.journal.start(
             run,
             goal=self.goal,
@@ -134,6 +141,7 @@ def with_lookahead(
         budget=Budget.of(budget) if budget is not None else settings.budget,
         mode=mode,
         journal=journal if isinstance(journal, Journal) else Journal(journal or settings.journal),
+        owns_journal=not isinstance(journal, Journal),
         approve=approve or (terminal if somebody_is_there() else None),
     )
     return cast(A, wrap(agent, options))

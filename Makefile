@@ -53,6 +53,9 @@ mutation: ready ## Mutation score of decision, journal and approval
 
 bench: ready ## Every table of benchmarks/README.md that takes minutes, not hours
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/fork_directory.py
+	$(BIN)/python benchmarks/journal_integrity.py
+	$(BIN)/python benchmarks/redaction.py
 
 build: ready ## The wheel and the source distribution
 	$(BIN)/uv build

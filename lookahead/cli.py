@@ -4,9 +4,11 @@ import argparse
 import importlib
 import os
 import pkgutil
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any, NoReturn, cast
 
 from lookahead import __version__, commands
@@ -58,6 +60,8 @@ def build(only: str | None = None) -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. What Lookahead itself has to say against it becomes one message, never a traceback."""
+    if argv is None:
+        _stop_as_by_ctrl_c()
     arguments = list(sys.argv[1:] if argv is None else argv)
     first = arguments[0] if arguments else None
     try:
@@ -72,6 +76,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (LookaheadError, BaseExceptionGroup) as error:
         return _say(error)
     return code
+
+
+def _stop_as_by_ctrl_c() -> None:
+    """Being told to stop, or losing the terminal, ends a command as cleanly as Ctrl-C does."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)
 
 
 def _ran(parser: Parser, arguments: list[str]) -> int:

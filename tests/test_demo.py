@@ -296,7 +296,8 @@ def test_the_command_itself_saves_what_is_unsaved(tmp_path: Path):
     assert not Path(told["folder"]).exists()
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_being_stopped_leaves_nothing_behind(tmp_path: Path, stop: signal.Signals):
     variables = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [sys.executable, "-m", "lookahead", "demo"],
@@ -306,7 +307,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path):
         assert process.stderr is not None
         while not process.stdout.readline().startswith("The agent's goal"):
             assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         said = process.stderr.read()
         # It may have been done already when the signal came.
         assert process.wait() in (0, 130), said

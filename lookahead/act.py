@@ -17,7 +17,7 @@ from lookahead.guard import Guard, at_once
 from lookahead.journal import Approval, Entry, Granted, Intended, Interrupted, Journal, Resulted, Spent
 from lookahead.journal import Decided as DecidedEntry
 from lookahead.ledger import agree
-from lookahead.permit import Answer, Permit, first_imagined, named, refused, with_notice
+from lookahead.permit import Answer, Permit, approvable, first_imagined, named, refused, with_notice
 from lookahead.planner import Outcome, Planner
 from lookahead.policy import Ruling
 from lookahead.portal import beside
@@ -118,8 +118,8 @@ class Line:
             raise PermitError(f"call {decision.id} was changed while it was being judged; propose it again")
         binding = binding_of(action, tool, state.digest)
         approval: Approval | None = None
-        approvable = _approvable(decision)
-        if approvable or decision.choice == "ask":
+        may_be_approved = approvable(decision)
+        if may_be_approved or decision.choice == "ask":
             decision, approval = await self._approved(decision, tool, binding)
             if decision.proposed.digest != judged:
                 raise PermitError(f"call {decision.id} was changed while it was being approved; propose it again")
@@ -130,7 +130,7 @@ class Line:
             state=decision.state,
             decision=decision,
             tool_digest=tool.digest if tool else None,
-            binding=binding if approvable else None,
+            binding=binding if may_be_approved else None,
         )
         if decision.chosen is None:
             await self._write(entry)
@@ -398,11 +398,3 @@ class Line:
 
     async def _write(self, *entries: Entry) -> None:
         await self.pen.write(*entries)
-
-
-def _approvable(decision: Decision) -> bool:
-    """Whether a person may allow it after all. What the policy denies only the policy can allow; what may have
-    happened already must be settled first."""
-    if decision.rule.startswith("doubt:"):
-        return False
-    return decision.choice == "ask" or (decision.choice == "veto" and bool(decision.considered))

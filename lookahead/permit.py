@@ -96,3 +96,11 @@ def named(error: BaseException) -> str:
     except Exception:
         said = ""
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def approvable(decision: Decision) -> bool:
+    """Whether a person may allow it after all. What the policy denies only the policy can allow; what may have
+    happened already must be settled first."""
+    if decision.rule.startswith("doubt:"):
+        return False
+    return decision.choice == "ask" or (decision.choice == "veto" and bool(decision.considered))

@@ -228,7 +228,11 @@ class State(Noun):
         for step in steps:
             if self._effects.get(step.action.tool) != "reads":
                 said = step.observation
-                outcome = canonical([said.content, said.structured, said.failed])
+                try:
+                    outcome = canonical([said.content, said.structured, said.failed])
+                except ValueError:
+                    # The real world may answer what is not JSON: NaN, a number too long to be written in decimal.
+                    outcome = said.model_dump_json(include={"content", "structured", "failed"})
                 digest = digest_of(digest, step.action.digest, outcome)
         return digest
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from time import time
-from typing import Final, Self, TextIO
+from typing import Final, Self, TextIO, cast
 
 from lookahead.errors import JournalError, PermitError, boundary
 from lookahead.journal import chain, portable, pruning, views
@@ -74,6 +74,8 @@ class Journal:
         for entry in entries:
             if isinstance(entry, Resolved):
                 _settleable(db, entry)
+            elif isinstance(entry, Intended) and entry.call_id is not None and entry.effect != "reads":
+                _once(db, entry, entry.call_id)
         for entry, row, seq in zip(entries, rows, chain.link(db, rows, now), strict=True):
             if isinstance(entry, Intended):
                 db.execute("INSERT INTO open (call, key, seq) VALUES (?, ?, ?)", (row.call, row.key, seq))
@@ -209,6 +211,20 @@ def _settleable(db: sqlite3.Connection, entry: Resolved) -> None:
     intended = read(found[0])
     if isinstance(intended, Intended) and views.why_in_doubt(db, intended) is None:
         raise JournalError(f"call {entry.call} is still running: there is nothing to settle before it ends")
+
+
+def _once(db: sqlite3.Connection, entry: Intended, call_id: str) -> None:
+    """A call that the agent named is made once in its run: not beside itself, and not after it was answered."""
+    run, name = storable(entry.run), outer_name(call_id)
+    if views.finished(db, run, name, entry.action_digest) is not None:
+        raise PermitError(f"call {call_id} of this run was done already: nothing runs twice")
+    query = """
+        SELECT rows.body FROM rows JOIN open USING (seq)
+        WHERE rows.kind = 'intended' AND rows.name = ? AND rows.run = ? AND rows.key = ?
+    """
+    for (body,) in db.execute(query, (name, run, entry.action_digest)).fetchall():
+        if views.why_in_doubt(db, cast(Intended, read(body))) is None:
+            raise PermitError(f"call {call_id} of this run is under way already: nothing runs twice")
 
 
 def _spendable(db: sqlite3.Connection, entry: Spent, now: float) -> None:

@@ -1,7 +1,7 @@
 """How soon Lookahead is there: imports, and the first output of its commands.
 
-Every process is a fresh one. Modules are compiled beforehand, as an installed package's are; the first, cold run of each
-leg does that and does not count.
+Every process is a fresh one. Modules are compiled beforehand, as an installed package's are: the first run of each leg
+does that and does not count.
 """
 
 import argparse

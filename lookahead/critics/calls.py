@@ -52,7 +52,7 @@ class Script:
     unread: list[str] = field(default_factory=list[str])
     """Why parts of it could not be read. Text with an entry here is never called safe."""
     odd: bool = False
-    """Whether it holds anything but programs, pipelines and lists of them: functions, loops, assignments, substitutions."""
+    """Whether it holds more than programs, pipelines and lists of them: functions, loops, assignments, and so on."""
 
 
 def calls_of(script: Script) -> Iterator[Call]:

@@ -8,26 +8,55 @@ from typing import Final
 from lookahead.critics.finding import Finding, caution, count, danger, note
 from lookahead.critics.nameset import nameset
 from lookahead.critics.paths import Ground, is_secret, place, runs_later
-from lookahead.critics.records import MANY, records, sent, spent
+from lookahead.critics.records import MANY, network, records, sent, spent
 from lookahead.types import Effect, State
 
+_BY_HAND: Final = re.compile(r"(?i)\.(md|rst|docx?|odt|pages|tex|xlsx?|ods|pptx?|ipynb|psd|sketch|drawio|sql|csv)$")
 _FILES: Final = nameset("file directory folder link symlink path mode permission permissions")
 _MODE: Final = re.compile(r"(?:mode|permissions?)[^\d]{0,12}(?:0o?)?(\d{3,5})\s*(?:→|->|to)\s*(?:0o?)?(\d{3,5})")
 
 
-def judge_effects(effects: Sequence[Effect], state: State, ground: Ground) -> Iterator[Finding]:
-    """All effects of one step, taken together: ten thousand lost files are one hazard."""
+def judge_effects(
+    effects: Sequence[Effect],
+    state: State,
+    ground: Ground,
+    *,
+    discards: bool = False,
+    shell: bool = False,
+    by_git: bool = False,
+) -> Iterator[Finding]:
+    """All effects of one step, taken together: ten thousand lost files are one hazard.
+
+    `discards`: the call is there to throw changes away, so a change is a loss and not an edit. `shell`: it is shell
+    text, and what of it leaves is judged there, program by program. `by_git`: git itself is at work, so what it takes
+    away in its own folder is judged by its command.
+    """
     files = [effect for effect in effects if _is_file(effect)]
     others = [effect for effect in effects if not _is_file(effect) and effect.unit != "cents"]
     gone = [effect for effect in files if effect.happened == "deleted" and not _moved(effect, files)]
-    yield from _deleted(gone, ground)
-    yield from _changed([effect for effect in files if effect.happened == "changed"], files, ground)
+    yield from _deleted(gone, ground, by_git)
+    changed = [effect for effect in files if effect.happened == "changed"]
+    thrown = [
+        effect
+        for effect in changed
+        if discards and effect.recoverable is not True and effect.before and not _in_git(effect.target)
+    ]
+    if thrown:
+        yield danger(
+            "files.work-lost",
+            f"throws away changes in {_sum(thrown)}",
+            "they were never committed, so nothing brings them back",
+            *_targets(thrown),
+            reach="files",
+            names=_names(thrown),
+        )
+    yield from _changed([effect for effect in changed if effect not in thrown], files, ground)
     yield from _created([effect for effect in files if effect.happened == "created"], ground)
     yield from _outside(files, ground)
     yield from records([effect for effect in others if effect.happened in ("deleted", "changed")])
     for effect in effects:
         if effect.happened == "sent":
-            yield sent(effect, state)
+            yield network(effect) if shell else sent(effect, state)
         elif effect.happened == "spent" or effect.unit == "cents":
             yield spent(effect, state)
 
@@ -47,22 +76,28 @@ def _moved(effect: Effect, files: Iterable[Effect]) -> bool:
     )
 
 
-def _deleted(gone: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
+def _deleted(gone: Sequence[Effect], ground: Ground, by_git: bool) -> Iterator[Finding]:
     lost: list[Effect] = []
     perhaps: list[Effect] = []
     kept: list[Effect] = []
     for effect in gone:
         kind = place(effect.target, glob=False, ground=ground).kind
         empty = effect.before == 0 or effect.what in ("directory", "folder")
-        if effect.recoverable is not True and kind == "protected" and not _lock(effect.target):
+        if by_git and _in_git(effect.target) and not effect.target.endswith(("/HEAD", ".git/config")):
+            kept.append(effect)
+        elif effect.recoverable is not True and kind == "protected" and not _lock(effect.target):
             yield danger(
-                "files.lost-protected", f"deletes {effect.target}", "keys, history and backups are what recovery needs",
-                effect.target, reach="files",
-            )  # fmt: skip
+                "files.lost-protected",
+                f"deletes {effect.target}",
+                "keys, history and backups are what recovery needs",
+                effect.target,
+                reach="files",
+            )
         elif effect.recoverable is True or empty or kind in ("cache", "temporary") or _lock(effect.target):
             kept.append(effect)
         elif kind == "build":
-            (perhaps if effect.recoverable is False else kept).append(effect)
+            by_hand = effect.recoverable is False and _BY_HAND.search(effect.target)
+            (perhaps if by_hand else kept).append(effect)
         else:
             lost.append(effect)
     if lost:
@@ -75,12 +110,15 @@ def _deleted(gone: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
         yield caution(
             "files.lost-build",
             f"deletes {_sum(perhaps)} from build folders",
-            "not in git; a build may make them again",
+            "they look written by hand and are not in git",
             *_targets(perhaps),
             reach="files",
             loses=True,
         )
-    if len(kept) >= MANY and sum(effect.recoverable is True for effect in kept) >= MANY:
+    if (
+        sum(map(_number, kept)) >= MANY
+        and sum(_number(effect) for effect in kept if effect.recoverable is True) >= MANY
+    ):
         yield caution(
             "files.many-deleted",
             f"deletes {_sum(kept)}",
@@ -96,6 +134,10 @@ def _deleted(gone: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
             *_targets(kept),
             reach="files",
         )
+
+
+def _in_git(path: str) -> bool:
+    return path.startswith(".git/") or "/.git/" in path
 
 
 def _lock(path: str) -> bool:
@@ -137,12 +179,16 @@ def _changed(changed: Sequence[Effect], files: Sequence[Effect], ground: Ground)
                 reach="files",
                 loses=False,
             )
-        elif kind == "protected" and not effect.target.startswith(".git/") and "/.git/" not in effect.target:
+        elif kind == "protected" and not _in_git(effect.target):
             secret = is_secret(effect.target)
             yield (danger if effect.recoverable is not True and effect.after == 0 else caution)(
-                "files.protected-changed", f"changes {effect.target}", "keys are in it" if secret else "recovery needs it",
-                effect.target, reach="files", loses=effect.recoverable is not True,
-            )  # fmt: skip
+                "files.protected-changed",
+                f"changes {effect.target}",
+                "keys are in it" if secret else "recovery needs it",
+                effect.target,
+                reach="files",
+                loses=effect.recoverable is not True,
+            )
         elif (
             effect.recoverable is True
             or kind in ("cache", "temporary", "build")
@@ -150,9 +196,9 @@ def _changed(changed: Sequence[Effect], files: Sequence[Effect], ground: Ground)
             or _lock(effect.target)
         ):
             edited.append(effect)
-        elif effect.after == 0 or (effect.after is not None and effect.after in sizes) or _nothing_kept(effect):
+        elif effect.after == 0 or (effect.after is not None and effect.after in sizes) or _removed(effect) >= 0.9:
             replaced.append(effect)
-        elif effect.after is not None and effect.after * 2 < effect.before:
+        elif (effect.after is not None and effect.after * 2 < effect.before) or _removed(effect) >= 0.5:
             shrunk.append(effect)
         else:
             edited.append(effect)
@@ -170,13 +216,13 @@ def _changed(changed: Sequence[Effect], files: Sequence[Effect], ground: Ground)
         make = danger if tiny else caution
         yield make(
             "files.shrunk",
-            f"cuts {_sum(shrunk)} to {_bytes(sum(e.after or 0 for e in shrunk))}",
+            f"takes most out of {_sum(shrunk)}",
             "what is cut was not committed anywhere",
             *_targets(shrunk),
             reach="files",
             loses=True,
         )
-    if len(edited) >= MANY:
+    if sum(map(_number, edited)) >= MANY:
         yield caution(
             "files.many-changed",
             f"changes {_sum(edited)}",
@@ -188,13 +234,14 @@ def _changed(changed: Sequence[Effect], files: Sequence[Effect], ground: Ground)
         yield note("files.changed", f"changes {_sum(edited)}", "worth a glance", *_targets(edited), reach="files")
 
 
-def _nothing_kept(effect: Effect) -> bool:
-    """A diff that shows the whole file going: its removed lines make up what was there."""
+def _removed(effect: Effect) -> float:
+    """Which share of what was there a diff says is gone: 1.0 when all of it is. Without a diff, 0."""
     lines = effect.detail.split("\n")
-    removed = [line for line in lines if line.startswith("-") and not line.startswith("---")]
-    same = [line for line in lines if line.startswith(" ")]
-    size = sum(len(line.encode()) for line in removed)
-    return bool(removed) and not same and effect.before is not None and size >= 0.9 * effect.before
+    hunks = [int(match[1] or 1) for line in lines if (match := re.match(r"@@ -\d+(?:,(\d+))? \+\d", line))]
+    sample = [len(line.encode()) for line in lines if line.startswith("-") and not line.startswith("---")]
+    if not hunks or not sample or not effect.before:
+        return 0.0
+    return sum(hunks) * (sum(sample) / len(sample)) / effect.before
 
 
 def _created(created: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
@@ -208,7 +255,7 @@ def _created(created: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
                 reach="files",
                 loses=False,
             )
-    if len(created) >= 20 * MANY:
+    if sum(map(_number, created)) >= 20 * MANY:
         yield caution(
             "files.many-created", f"creates {_sum(created)}", "a lot to clean up", *_targets(created), reach="files"
         )
@@ -238,7 +285,13 @@ def _sum(effects: Sequence[Effect]) -> str:
         size = f" ({_bytes(effects[0].before)})" if effects[0].before and effects[0].unit == "bytes" else ""
         return f"{effects[0].target}{size}"
     size = sum(effect.before or 0 for effect in effects if effect.unit == "bytes")
-    return count(len(effects), "file") + (f" ({_bytes(size)})" if size else "")
+    return count(sum(map(_number, effects)), "file") + (f" ({_bytes(size)})" if size else "")
+
+
+def _number(effect: Effect) -> int:
+    """One, unless a world says that it sums up many."""
+    match = re.match(r"and ([\d,]+) more", effect.detail) if effect.what == "things" else None
+    return int(match[1].replace(",", "")) if match else 1
 
 
 def _bytes(number: int | None) -> str:
@@ -254,7 +307,8 @@ def _targets(effects: Sequence[Effect]) -> list[str]:
     """Three names, the largest first."""
     largest = sorted(effects, key=lambda effect: -(effect.before or 0))
     shown = [effect.target for effect in largest[:3]]
-    return [*shown[:2], f"{shown[2]} and {len(effects) - 3} more"] if len(effects) > 3 else shown
+    more = sum(map(_number, effects)) - 3
+    return [*shown[:2], f"{shown[2]} and {more:,} more"] if len(effects) > 3 else shown
 
 
 def _names(effects: Sequence[Effect]) -> tuple[str, ...]:

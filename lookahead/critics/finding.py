@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from lookahead.types import Hazard, Severity
 
 Reach: TypeAlias = Literal["files", "rows", "beyond"]
-"""Who could have seen it in a copy: a directory's copy, a database's copy, or nobody (network, processes, other places)."""
+"""Who could have seen it in a copy: a directory's copy, a database's copy, or nobody (network, processes)."""
 
 LONGEST: Final = 100
 ORDER: Final[tuple[Severity, ...]] = ("note", "caution", "danger")

@@ -37,9 +37,12 @@ def deleted(found: Place, *, verb: str, whole: bool, some: bool = False) -> Find
             return danger("device.written", f"{verb} the device {shown}", "what is on a device is gone at once", shown)
         case "protected":
             return danger(
-                "files.deleted-protected", f"{verb} {shown}", "keys, history and backups are what recovery needs",
-                shown, reach=reach,
-            )  # fmt: skip
+                "files.deleted-protected",
+                f"{verb} {shown}",
+                "keys, history and backups are what recovery needs",
+                shown,
+                reach=reach,
+            )
         case "everything":
             if some:
                 return caution(

@@ -1,4 +1,4 @@
-"""Programs whose work lies outside the folder: processes, services, containers, clusters, clouds, packages, machines."""
+"""Programs whose work lies outside the folder: processes, services, containers, clusters, clouds, packages."""
 
 import re
 from collections.abc import Iterator

@@ -98,8 +98,10 @@ def _ssh(call: Call) -> Iterator[Inner]:
 
 def _container(call: Call) -> Iterator[Inner]:
     valued = (
-        "-e -u -w -v -p -h -l -m --env --user --workdir --volume --publish --name --network --mount --entrypoint --platform"
-        " -f --file --project-name --env-file --hostname --label --memory --cpus --gpus --detach-keys -H --context --add-host"
+        "-e -u -w -v -p -h -l -m --env --user --workdir --volume --publish --name --network --mount --entrypoint"
+        " --platform"
+        " -f --file --project-name --env-file --hostname --label --memory --cpus --gpus --detach-keys -H --context"
+        " --add-host"
     )
     found = options(call.args, valued, first=True)
     rest = list(found.rest)
@@ -255,10 +257,42 @@ NESTED: Final[dict[str, Callable[[Call], Iterator[Inner]]]] = {
     "sed": _sed,
     "gsed": _sed,
     "source": _source,
-    ".": _source, "trap": _trap, "alias": _alias, "xargs": _xargs, "gxargs": _xargs, "find": _find, "gfind": _find,
-    "fd": _fd, "fdfind": _fd, "ssh": _ssh, "autossh": _ssh, "mosh": _ssh, "docker": _container, "podman": _container,
-    "nerdctl": _container, "docker-compose": _container, "kubectl": _kubectl, "oc": _kubectl, "flock": _flock,
-    "tmux": _keys, "screen": _keys, "at": _stdin, "batch": _stdin, "cmd": _windows, "powershell": _windows,
-    "pwsh": _windows, "awk": _awk, "gawk": _awk, "mawk": _awk, "nawk": _awk, "tar": _tar, "gtar": _tar, "vim": _editor,
-    "vi": _editor, "nvim": _editor, "ex": _editor, "git": _git, "rsync": _rsync,
-}  # fmt: skip
+    ".": _source,
+    "trap": _trap,
+    "alias": _alias,
+    "xargs": _xargs,
+    "gxargs": _xargs,
+    "find": _find,
+    "gfind": _find,
+    "fd": _fd,
+    "fdfind": _fd,
+    "ssh": _ssh,
+    "autossh": _ssh,
+    "mosh": _ssh,
+    "docker": _container,
+    "podman": _container,
+    "nerdctl": _container,
+    "docker-compose": _container,
+    "kubectl": _kubectl,
+    "oc": _kubectl,
+    "flock": _flock,
+    "tmux": _keys,
+    "screen": _keys,
+    "at": _stdin,
+    "batch": _stdin,
+    "cmd": _windows,
+    "powershell": _windows,
+    "pwsh": _windows,
+    "awk": _awk,
+    "gawk": _awk,
+    "mawk": _awk,
+    "nawk": _awk,
+    "tar": _tar,
+    "gtar": _tar,
+    "vim": _editor,
+    "vi": _editor,
+    "nvim": _editor,
+    "ex": _editor,
+    "git": _git,
+    "rsync": _rsync,
+}

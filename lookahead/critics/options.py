@@ -35,7 +35,7 @@ class Options:
 
 
 def options(args: Iterable[Word], valued: str = "", *, bundled: bool = True, first: bool = False) -> Options:
-    """Read a command line. `valued` names the options that take the next word; `first` stops at the first plain word."""
+    """Read a command line. `valued`: the options that take the next word; `first`: stop at the first plain word."""
     takes = frozenset(valued.split())
     flags: set[str] = set()
     values: dict[str, list[str]] = {}

@@ -50,8 +50,10 @@ _CACHES: Final = (
     ".cache", ".ipynb_checkpoints", ".sass-cache", ".DS_Store", "*.pyc", "*.pyo", "*.o", "*.obj", "*.class", "*.tmp",
     "*.swp", "*~", "Thumbs.db", ".terraform", "bower_components", ".svelte-kit", ".angular", "*.tsbuildinfo",
 )  # fmt: skip
-_BUILDS: Final = ("build", "dist", "target", "out", "coverage", "_build", "cmake-build-*", "DerivedData", "site", ".venv",
-                  "venv", "*.log", "logs", "tmp", "temp")  # fmt: skip
+_BUILDS: Final = (
+    "build", "dist", "target", "out", "coverage", "_build", "cmake-build-*", "DerivedData", "site", ".venv", "venv",
+    "*.log", "logs", "tmp", "temp",
+)  # fmt: skip
 _SYSTEM: Final = nameset(
     "bin boot dev etc lib lib32 lib64 libx32 opt proc root run sbin srv sys usr var home Users System Library"
     " Applications Volumes Windows"

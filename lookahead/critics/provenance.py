@@ -23,8 +23,8 @@ _SINKS: Final = nameset(
     " destinations channel user username users member members contact wallet"
 )
 _ORDERS: Final = re.compile(
-    r"(?i)\b(send|forward|transfer|pay|wire|post|share|invite|delete|book|reserve|change|update|visit|go to|click|open|call|make|create|add|before you|instruction|important|ignore"
-    r"|must|please|system|assistant|task|todo|first)\b"
+    r"(?i)\b(send|forward|transfer|pay|wire|post|share|invite|delete|book|reserve|change|update|visit|go to|click|open"
+    r"|call|make|create|add|before you|instruction|important|ignore|must|please|system|assistant|task|todo|first)\b"
 )
 _VALUE: Final = re.compile(r"^\s*(?:[-*•]\s*)?(?:[\"']?[\w .-]{1,40}[\"']?\s*[:=]\s*)?[\"'\[(<]*{}[\"'\])>,;.]*\s*$")
 _ADDRESS: Final = re.compile(

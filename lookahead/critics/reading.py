@@ -35,7 +35,7 @@ _LOSSES: Final = (
 
 
 def effect_of(action: Action, tool: Tool | None = None) -> ToolEffect | None:
-    """What the text says; None when it cannot tell. Without any text, or in keys typed into who knows what, it never says `reads`."""
+    """What the text says; None when it cannot tell. Of keys typed into who knows what it never says `reads`."""
     texts = texts_of(action)
     if not texts:
         return None
@@ -65,7 +65,8 @@ def _worst(texts: tuple[Text, ...]) -> ToolEffect | None:
 
 
 _CHANGERS: Final = nameset(
-    "mkdir touch cp mv ln install tee sed patch tar unzip zip gzip gunzip chmod chown chgrp rmdir rm make cmake ninja pip pip3 npm yarn pnpm cargo go"
+    "mkdir touch cp mv ln install tee sed patch tar unzip zip gzip gunzip chmod chown chgrp rmdir rm make cmake"
+    " ninja pip pip3 npm yarn pnpm cargo go"
     " git apt apt-get cd pushd export unset source . eval dd rsync scp"
 )
 
@@ -200,11 +201,28 @@ def _git(args: tuple[Word, ...]) -> bool:
 
 
 _CHECKED: Final[dict[str, Callable[[tuple[Word, ...]], bool]]] = {
-    "find": _find, "sed": _sed, "date": _date, "git": _git, "uniq": _one_input, "xxd": _one_input, "base64": _one_input, "tail": _without("--follow", "-f", "-F"),
-    "sort": _without("-o", "--o", "--comp", "--files0", "-T", "--temp"), "tree": _without("-o"), "rg": _without("--pre", "--hostname-bin", "--search-zip", "-z"),
-    "file": _without("-C", "--compile", "-m", "--magic"), "diff": _without("--o"), "jq": _without("--rawfile"), "hostname": lambda args: not args,
-    "column": _without(), "strings": _without(), "sleep": _without(), "printf": _without("-v"), "less": lambda args: False, "env": lambda args: not args,
-}  # fmt: skip
+    "find": _find,
+    "sed": _sed,
+    "date": _date,
+    "git": _git,
+    "uniq": _one_input,
+    "xxd": _one_input,
+    "base64": _one_input,
+    "tail": _without("--follow", "-f", "-F"),
+    "sort": _without("-o", "--o", "--comp", "--files0", "-T", "--temp"),
+    "tree": _without("-o"),
+    "rg": _without("--pre", "--hostname-bin", "--search-zip", "-z"),
+    "file": _without("-C", "--compile", "-m", "--magic"),
+    "diff": _without("--o"),
+    "jq": _without("--rawfile"),
+    "hostname": lambda args: not args,
+    "column": _without(),
+    "strings": _without(),
+    "sleep": _without(),
+    "printf": _without("-v"),
+    "less": lambda args: False,
+    "env": lambda args: not args,
+}
 
 
 @lru_cache(maxsize=512)

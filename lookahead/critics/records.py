@@ -129,6 +129,13 @@ def sent(effect: Effect, state: State) -> Finding:
     )
 
 
+def network(effect: Effect) -> Finding:
+    """Shell text reached for the network: what it would have sent is judged by its words."""
+    return note(
+        "network.reached", f"reaches for the network: {effect.target}", "the copy has none; it might go on differently"
+    )
+
+
 def spent(effect: Effect, state: State) -> Finding:
     cents = abs((effect.after if effect.after is not None else 0) - (effect.before or 0))
     amount = f"{cents / 100:,.2f}"

@@ -27,7 +27,7 @@ _ASKED: Final = re.compile(
 
 
 class RuleCritic:
-    """Judges a future by what it would lose, leak or open: by exact effects where there are any, by the text where not."""
+    """Judges a future by what it would lose, leak or open: by exact effects where it can, by the text where not."""
 
     def __init__(self, *, root: str | None = None, protected: Sequence[str] = PROTECTED) -> None:
         self.ground = Ground(root=root, protected=tuple(protected))
@@ -55,8 +55,10 @@ class RuleCritic:
         exact = seen is not None and effects is not None and seen.origin.kind == "exact"
         tool = state.tool(action.tool)
         texts = texts_of(action)
+        discards = False
         for text in texts:
-            findings, contained = self._text(text)
+            findings, contained = judge_text(text, self.ground)
+            discards = discards or any(finding.rule == "git.uncommitted-lost" for finding in findings)
             # An exact copy replaces what the text says about the things that it holds; a model's word replaces nothing.
             shown = _shown(seen, contained) if exact and seen is not None else frozenset[str]()
             yield from ((finding, False) for finding in findings if finding.reach not in shown)
@@ -64,10 +66,10 @@ class RuleCritic:
             yield from ((finding, False) for finding in by_name(action, tool))
         yield from ((finding, False) for finding in recipients(state, action, tool))
         if effects is not None:
-            yield from ((finding, True) for finding in judge_effects(effects, state, self.ground))
-
-    def _text(self, text: Text) -> tuple[tuple[Finding, ...], bool]:
-        return judge_text(text, self.ground)
+            shell = any(text.language in ("shell", "keys") for text in texts)
+            by_git = shell and any(re.search(r"\bgit\b", text.text) and ".git" not in text.text for text in texts)
+            judged = judge_effects(effects, state, self.ground, discards=discards, shell=shell, by_git=by_git)
+            yield from ((finding, True) for finding in judged)
 
 
 def judge_text(text: Text, ground: Ground) -> tuple[tuple[Finding, ...], bool]:
@@ -79,7 +81,7 @@ def judge_text(text: Text, ground: Ground) -> tuple[tuple[Finding, ...], bool]:
         def shell(inner: str) -> Iterator[Finding]:
             yield from judge_shell(inner, ground, text.cwd).findings
 
-        return tuple(dict.fromkeys(python(text.text, ground, text.cwd, shell, lambda sql: iter(judge_sql(sql))))), False
+        return tuple(dict.fromkeys(python(text.text, ground, text.cwd, shell, lambda sql: iter(judge_sql(sql))))), True
     judged = judge_shell(text.text, ground, text.cwd)
     return judged.findings, judged.contained
 
@@ -91,9 +93,9 @@ def _steps(rollout: Rollout, seen: Observation | None) -> Iterator[tuple[Action,
 
 
 def _shown(seen: Observation, contained: bool) -> frozenset[str]:
-    """What the copy has truly shown. A run that failed early, or that missed its network, has shown less than will happen."""
+    """What the copy has truly shown. A run that failed early or missed its network has shown less than will happen."""
     stopped = seen.failed and not any(effect.happened in ("changed", "deleted") for effect in seen.effects or ())
-    if not contained or stopped:
+    if not contained or stopped or any(effect.happened == "sent" for effect in seen.effects or ()):
         return frozenset()
     return frozenset(("files", "rows"))
 

@@ -16,7 +16,7 @@ from lookahead.critics.machines import PROCESSES, machines, processes
 from lookahead.critics.nameset import nameset
 from lookahead.critics.options import options
 from lookahead.critics.paths import SOMETHING, UNKNOWN, Ground, is_secret
-from lookahead.critics.sending import NETWORK, SENDERS, sends
+from lookahead.critics.sending import SENDERS, needs_network, sends
 from lookahead.critics.shell import read_shell
 from lookahead.critics.sql import judge_sql
 from lookahead.critics.wrappers import CODE, SHELLS
@@ -24,12 +24,45 @@ from lookahead.critics.wrappers import CODE, SHELLS
 _FETCHERS: Final = nameset("curl wget fetch aria2c nc ncat netcat ssh http lynx ftp")
 _DECODERS: Final = nameset("base64 base32 xxd openssl gpg gunzip zcat bzip2 xz rev tr uudecode hexdump od zstd")
 _SQL: Final = {
-    "psql": "-c --command", "mysql": "-e --execute", "mariadb": "-e --execute", "sqlite3": "-cmd", "sqlcmd": "-Q -q", "duckdb": "-c -s",
-    "clickhouse-client": "-q --query", "clickhouse": "-q --query", "cockroach": "-e", "bq": "", "cqlsh": "-e", "snowsql": "-q", "isql": "",
-    "sqlplus": "", "litecli": "-e", "pgcli": "-c", "mycli": "-e", "trino": "--execute", "presto": "--execute", "beeline": "-e", "hive": "-e", "spark-sql": "-e",
-}  # fmt: skip
-_OTHER: Final = {"perl": "-e -E", "ruby": "-e", "node": "-e -p --eval --print", "nodejs": "-e -p --eval", "deno": "", "bun": "-e", "php": "-r", "lua": "-e",
-                 "mongosh": "--eval", "mongo": "--eval", "osascript": "-e", "tclsh": "", "r": "-e", "rscript": "-e"}  # fmt: skip
+    "psql": "-c --command",
+    "mysql": "-e --execute",
+    "mariadb": "-e --execute",
+    "sqlite3": "-cmd",
+    "sqlcmd": "-Q -q",
+    "duckdb": "-c -s",
+    "clickhouse-client": "-q --query",
+    "clickhouse": "-q --query",
+    "cockroach": "-e",
+    "bq": "",
+    "cqlsh": "-e",
+    "snowsql": "-q",
+    "isql": "",
+    "sqlplus": "",
+    "litecli": "-e",
+    "pgcli": "-c",
+    "mycli": "-e",
+    "trino": "--execute",
+    "presto": "--execute",
+    "beeline": "-e",
+    "hive": "-e",
+    "spark-sql": "-e",
+}
+_OTHER: Final = {
+    "perl": "-e -E",
+    "ruby": "-e",
+    "node": "-e -p --eval --print",
+    "nodejs": "-e -p --eval",
+    "deno": "",
+    "bun": "-e",
+    "php": "-r",
+    "lua": "-e",
+    "mongosh": "--eval",
+    "mongo": "--eval",
+    "osascript": "-e",
+    "tclsh": "",
+    "r": "-e",
+    "rscript": "-e",
+}
 _READERS: Final = nameset(
     "cat head tail less more bat nl tac strings xxd od hexdump base64 base32 grep rg awk sed cut tar zip gzip"
     " cp scp rsync curl openssl gpg dd tee sort jq python python3 source . diff pbcopy xclip"
@@ -55,7 +88,7 @@ def judge_shell(text: str, ground: Ground, cwd: str = "") -> Judged:
         found[caution("shell.unread", reason, "what cannot be read cannot be called safe")] = None
     contained = not script.unread
     for call in calls_of(script):
-        contained = contained and call.name not in NETWORK and not call.elsewhere
+        contained = contained and not needs_network(call)
         for finding in judge_call(call, ground):
             found[_moved(finding, call) if call.elsewhere else finding] = None
     found.update(dict.fromkeys(_together(script)))
@@ -224,9 +257,11 @@ def _together(script: Script) -> Iterator[Finding]:
         runs = call.name in SHELLS or call.name in CODE or call.name in ("eval", "source", ".")
         if runs and call.name != "ssh" and any(UNKNOWN in text for text in call.texts) and fetchers[0] is not call:
             yield danger(
-                "shell.downloaded-code", f"runs what {fetchers[0].name} fetches, unseen",
-                "whoever serves it decides what happens", loses=False,
-            )  # fmt: skip
+                "shell.downloaded-code",
+                f"runs what {fetchers[0].name} fetches, unseen",
+                "whoever serves it decides what happens",
+                loses=False,
+            )
             break
     yield from _fetched_and_run(script)
     yield from _secrets(script)
@@ -278,9 +313,12 @@ def _secrets(script: Script) -> Iterator[Finding]:
     carriers = [call for call in script.calls if _carries(call)]
     if carriers:
         yield danger(
-            "leaves.secret", f"reads {secrets[0]} and sends something with {carriers[-1].name}",
-            "a key that has left is no longer a key", secrets[0], loses=False,
-        )  # fmt: skip
+            "leaves.secret",
+            f"reads {secrets[0]} and sends something with {carriers[-1].name}",
+            "a key that has left is no longer a key",
+            secrets[0],
+            loses=False,
+        )
         return
     for item in dict.fromkeys(secrets):
         if item != "the environment" and not re.search(r"(^|/|\.)\.?env(\.|$)", item):

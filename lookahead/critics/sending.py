@@ -7,12 +7,15 @@ from urllib.parse import urlsplit
 
 from lookahead.critics.calls import Call
 from lookahead.critics.finding import Finding, caution, danger
+from lookahead.critics.nameset import nameset
 from lookahead.critics.options import Options, options
 from lookahead.critics.paths import Ground, is_secret
 
 _CURL_VALUED: Final = (
-    "-d --data --data-raw --data-binary --data-urlencode --data-ascii --json -F --form --form-string -T --upload-file -X --request -H --header"
-    " -o --output -u --user -A --user-agent -e --referer -b --cookie -c --cookie-jar -m --max-time --connect-timeout -x --proxy -w --write-out --retry"
+    "-d --data --data-raw --data-binary --data-urlencode --data-ascii --json -F --form --form-string -T --upload-"
+    " file -X --request -H --header"
+    " -o --output -u --user -A --user-agent -e --referer -b --cookie -c --cookie-jar -m --max-time --connect-"
+    " timeout -x --proxy -w --write-out --retry"
     " -K --config -E --cert --key --cacert --resolve --url --unix-socket -Q --quote -r --range --limit-rate -C -y -Y -z"
 )
 _LOCAL: Final = re.compile(
@@ -212,30 +215,47 @@ def _tunnel(call: Call) -> Iterator[Finding]:
 
 
 SENDERS: Final[dict[str, Callable[[Call], Iterator[Finding]]]] = {
-    "curl": _curl, "curlie": _curl, "wget": _wget, "http": _httpie, "https": _httpie, "xh": _httpie, "scp": _copy, "rsync": _copy, "sftp": _netcat,
-    "nc": _netcat, "ncat": _netcat, "netcat": _netcat, "socat": _netcat, "telnet": _netcat, "ftp": _netcat, "tftp": _netcat, "lftp": _netcat,
-    "mail": _mail, "mailx": _mail, "mutt": _mail, "sendmail": _mail, "swaks": _mail, "msmtp": _mail, "aws": _cloud, "gh": _cloud,
-    "ssh": _tunnel, "autossh": _tunnel, "ngrok": _tunnel, "cloudflared": _tunnel, "lt": _tunnel, "bore": _tunnel,
-}  # fmt: skip
-NETWORK: Final = frozenset(
-    (
-        *SENDERS,
-        "git",
-        "ping",
-        "dig",
-        "nslookup",
-        "host",
-        "pip",
-        "npm",
-        "apt",
-        "apt-get",
-        "docker",
-        "kubectl",
-        "fetch",
-        "aria2c",
-        "lynx",
-        "w3m",
-        "openssl",
-    )
+    "curl": _curl,
+    "curlie": _curl,
+    "wget": _wget,
+    "http": _httpie,
+    "https": _httpie,
+    "xh": _httpie,
+    "scp": _copy,
+    "rsync": _copy,
+    "sftp": _netcat,
+    "nc": _netcat,
+    "ncat": _netcat,
+    "netcat": _netcat,
+    "socat": _netcat,
+    "telnet": _netcat,
+    "ftp": _netcat,
+    "tftp": _netcat,
+    "lftp": _netcat,
+    "mail": _mail,
+    "mailx": _mail,
+    "mutt": _mail,
+    "sendmail": _mail,
+    "swaks": _mail,
+    "msmtp": _mail,
+    "aws": _cloud,
+    "gh": _cloud,
+    "ssh": _tunnel,
+    "autossh": _tunnel,
+    "ngrok": _tunnel,
+    "cloudflared": _tunnel,
+    "lt": _tunnel,
+    "bore": _tunnel,
+}
+NETWORK: Final = frozenset(SENDERS) | nameset(
+    "ping dig nslookup host pip npm apt apt-get docker kubectl fetch aria2c lynx w3m openssl"
 )
 """Programs that answer differently where there is no network."""
+_GIT_REMOTE: Final = nameset("fetch pull push clone ls-remote remote submodule lfs svn send-email")
+
+
+def needs_network(call: Call) -> bool:
+    """Whether a copy without a network would do something else than the real thing."""
+    if call.name == "git":
+        return any(text in _GIT_REMOTE for text in call.texts)
+    return call.name in NETWORK or bool(call.elsewhere)

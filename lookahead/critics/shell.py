@@ -3,40 +3,28 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from lookahead.critics.calls import Call, Inner, Redirect, Script
 from lookahead.critics.constant import printed
+from lookahead.critics.grammar import BRANCHES, WITHOUT_PROGRAM, WORDS, cleaned, tree_of
 from lookahead.critics.nameset import nameset
 from lookahead.critics.paths import UNKNOWN
 from lookahead.critics.words import HOME, Word, Words, text_of
 from lookahead.critics.wrappers import SHELLS, unwrapped
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
 DEEPEST: Final = 60
 MOST_CALLS: Final = 400
 LONGEST: Final = 200_000
 _RUN_BY_OTHERS: Final = nameset(
-    "PROMPT_COMMAND PS0 GIT_SSH_COMMAND GIT_EDITOR GIT_PAGER GIT_EXTERNAL_DIFF GIT_ASKPASS SSH_ASKPASS PAGER MANPAGER EDITOR VISUAL LESSOPEN"
+    "PROMPT_COMMAND PS0 GIT_SSH_COMMAND GIT_EDITOR GIT_PAGER GIT_EXTERNAL_DIFF GIT_ASKPASS SSH_ASKPASS PAGER"
+    " MANPAGER EDITOR VISUAL LESSOPEN"
     " GIT_SEQUENCE_EDITOR GIT_PROXY_COMMAND BROWSER"
 )
 """Variables whose text some program hands to a shell."""
-_BRANCHES: Final = frozenset(
-    ("if_statement", "while_statement", "case_statement", "case_item", "else_clause", "elif_clause")
-)
-
-
-@lru_cache(maxsize=1)
-def _parser() -> "Parser":
-    try:
-        import tree_sitter
-        import tree_sitter_bash
-    except ImportError as missing:  # pragma: no cover
-        raise ImportError('reading shell text needs tree-sitter: pip install "lookahead-agents"') from missing
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
 
 
 def read_shell(
@@ -49,14 +37,10 @@ def read_shell(
     if len(text) > LONGEST:
         walk.script.unread.append("the text is too long to be read whole")
         text = text[:LONGEST]
-    text = text.replace("\r\n", "\n").replace(HOME, "$HOME")
-    if re.search(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]", text):
+    text, hidden = cleaned(text.replace(HOME, "$HOME"))
+    if hidden:
         walk.script.unread.append("there are invisible or control characters in it")
-        text = re.sub(
-            r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]", "", text
-        )
-        text = re.sub(r"[\r\u2028\u2029]", "\n", text)
-    root = _parser().parse(text.encode("utf-8", errors="replace")).root_node
+    root = tree_of(text)
     if root.has_error:
         walk.script.unread.append("it is not complete shell text")
     try:
@@ -89,7 +73,6 @@ class _Walk:
     script: Script = field(default_factory=Script)
     branches: int = 0
     words: Words = field(init=False)
-    functions: set[str] = field(default_factory=set[str])
     files: dict[str, str] = field(default_factory=dict[str, str])
     """Files that this text itself has written, where what it wrote is certain."""
 
@@ -117,6 +100,8 @@ class _Walk:
         before = len(self.script.calls)
         self.level += 1
         kind = node.type
+        if redirects and kind in WITHOUT_PROGRAM:
+            self._block_redirects(redirects, fed_by)
         if kind == "command":
             self._command(node, redirects, stdin, fed_by)
         elif kind == "redirected_statement":
@@ -139,24 +124,27 @@ class _Walk:
             pass
         else:
             self.script.odd |= kind not in ("program", "list", "negated_command")
-            self.branches += kind in _BRANCHES
+            self.branches += kind in BRANCHES
             self._children(node, redirects, stdin, fed_by)
-            self.branches -= kind in _BRANCHES
+            self.branches -= kind in BRANCHES
         self.level -= 1
         return self.script.calls[before:]
 
     def _children(
         self, node: "Node", redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
     ) -> None:
-        statements = [child for child in node.named_children if child.type not in _WORDS]
+        statements = [child for child in node.named_children if child.type not in WORDS]
         last = statements[-1] if node.type in ("list", "negated_command") and statements else None
         if redirects and last is None:
-            self.script.calls.append(Call(name="", redirects=redirects, fed_by=fed_by, cwd=self.cwd, **self.context))
+            self._block_redirects(redirects, fed_by)
         for child in node.named_children:
-            if child.type in _WORDS:
+            if child.type in WORDS:
                 self.words.read(child)
             else:
                 self.statement(child, redirects if child == last else (), stdin, fed_by)
+
+    def _block_redirects(self, redirects: tuple[Redirect, ...], fed_by: tuple[Call, ...]) -> None:
+        self.script.calls.append(Call(name="(block)", redirects=redirects, fed_by=fed_by, cwd=self.cwd, **self.context))
 
     def _pipeline(
         self, stages: "list[Node]", redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
@@ -220,7 +208,7 @@ class _Walk:
         return "".join(parts)
 
     def _here_string(self, node: "Node") -> str:
-        return "".join(self.words.value(child)[-1] for child in node.named_children if child.type in _WORDS)
+        return "".join(self.words.value(child)[-1] for child in node.named_children if child.type in WORDS)
 
     def _redirect(self, node: "Node") -> tuple[Redirect, ...]:
         operator = next((child.type for child in node.children if not child.is_named), ">")
@@ -282,7 +270,7 @@ class _Walk:
         for child in node.named_children:
             if child.type == "variable_assignment":
                 self._set(*self._value(child))
-            elif child.type in _WORDS:
+            elif child.type in WORDS:
                 self.words.read(child)
 
     def _for(self, node: "Node", stdin: str | None, fed_by: tuple[Call, ...]) -> None:
@@ -302,7 +290,6 @@ class _Walk:
         self.script.odd = True
         name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
         if name is not None and body is not None:
-            self.functions.add(text_of(name))
             if re.search(rf"(?<![\w-]){re.escape(text_of(name))}\s*\|\s*{re.escape(text_of(name))}\s*&", text_of(body)):
                 self.script.calls.append(Call(name=":fork-bomb", **self.context))
             self.branches += 1
@@ -374,7 +361,7 @@ class _Walk:
                 self.script.odd = True
             else:
                 nested = _Walk(cwd=inner.cwd or self.cwd, context=context, depth=self.depth + 1)
-                nested.functions, nested.files = self.functions, self.files
+                nested.files = self.files
                 nested.run(list(inner.words), plain=plain, redirects=(), stdin=stdin, fed_by=fed_by)
                 self.script.calls.extend(nested.script.calls)
                 self.script.unread.extend(nested.script.unread)
@@ -403,10 +390,3 @@ class _Walk:
             target = UNKNOWN
         joined = target if target.startswith(("/", "~", UNKNOWN)) or not self.cwd else f"{self.cwd}/{target}"
         self.cwd = joined
-
-
-_WORDS: Final = nameset(
-    "word number string raw_string ansi_c_string translated_string concatenation simple_expansion expansion"
-    " command_substitution process_substitution brace_expression arithmetic_expansion variable_name"
-    " extglob_pattern"
-)

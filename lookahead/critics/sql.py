@@ -183,9 +183,13 @@ def _delete(node: Any) -> Iterator[Finding]:
         yield danger("sql.all-rows-deleted", f"deletes every row of {table}", why, reach="rows", names=(table,))
     else:
         yield caution(
-            "sql.rows-deleted", f"deletes rows of {table} where {where.this.sql()}", "deleted rows do not come back",
-            reach="rows", loses=True, names=(table,),
-        )  # fmt: skip
+            "sql.rows-deleted",
+            f"deletes rows of {table} where {where.this.sql()}",
+            "deleted rows do not come back",
+            reach="rows",
+            loses=True,
+            names=(table,),
+        )
 
 
 def _update(node: Any) -> Iterator[Finding]:

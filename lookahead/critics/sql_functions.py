@@ -25,11 +25,16 @@ _HIDES: Final = frozenset(["query_to_xml", "database_to_xml", "table_to_xml", "c
 
 
 PURE: Final = nameset(
-    "now version date time datetime strftime julianday unixepoch ifnull nvl typeof printf format instr substr hex quote glob total changes random age"
-    " current_database current_schema database user schema char_length octet_length lpad rpad position strpos left right reverse repeat md5 sha1 sha2"
-    " to_char to_date to_number to_timestamp date_part make_date jsonb_array_length json_array_length json_each json_type json_valid generate_series"
-    " array_length string_agg percentile_cont percentile_disc width_bucket pg_size_pretty pg_relation_size pg_total_relation_size pg_database_size"
-    " pg_table_size obj_description col_description format_type pg_get_indexdef pg_get_viewdef pg_get_constraintdef last_insert_rowid row_count isnull"
+    "now version date time datetime strftime julianday unixepoch ifnull nvl typeof printf format instr substr hex"
+    " quote glob total changes random age"
+    " current_database current_schema database user schema char_length octet_length lpad rpad position strpos left"
+    " right reverse repeat md5 sha1 sha2"
+    " to_char to_date to_number to_timestamp date_part make_date jsonb_array_length json_array_length json_each"
+    " json_type json_valid generate_series"
+    " array_length string_agg percentile_cont percentile_disc width_bucket pg_size_pretty pg_relation_size"
+    " pg_total_relation_size pg_database_size"
+    " pg_table_size obj_description col_description format_type pg_get_indexdef pg_get_viewdef"
+    " pg_get_constraintdef last_insert_rowid row_count isnull"
     " isnumeric charindex patindex datename getdate sysdatetime dateadd datediff str iif len"
 )
 """Functions that only compute, where sqlglot has no class of its own for them."""

@@ -1,4 +1,4 @@
-"""SQL where there is no parse tree: words that are never harmless, and lines for the client. They only make things worse."""
+"""SQL without a parse tree: words that are never harmless, and lines for the client. They only make things worse."""
 
 import re
 from collections.abc import Iterator

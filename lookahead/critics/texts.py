@@ -1,4 +1,4 @@
-"""Which of an action's arguments are text in a language that can do harm: shell, SQL, Python, keys typed into a terminal."""
+"""Which of an action's arguments are text that can do harm: shell, SQL, Python, keys typed into a terminal."""
 
 import re
 import shlex
@@ -129,6 +129,6 @@ _KEY_NAMES: Final = re.compile(r"(?:^|(?<=\s))(?:C-[a-z]|Enter|Escape|Tab|Up|Dow
 
 
 def _typed(text: str) -> str:
-    """Keys as the line that they make. What only interrupts or redraws is dropped; what edits the line stays, unread."""
+    """Keys as the line that they make. What only interrupts is dropped; what edits the line stays, unread."""
     text = re.sub(r"\x1b\[[ABCDHF]|[\x03\x04\x0c\x1a]", "", text).replace("\r", "\n")
     return _KEY_NAMES.sub("", text)

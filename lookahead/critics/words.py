@@ -1,4 +1,4 @@
-"""Shell words as the shell will see them: quotes gone, escapes read, braces spread, variables filled in where they are known."""
+"""Shell words as the shell will see them: quotes gone, escapes read, braces spread, known variables filled in."""
 
 import itertools
 import re
@@ -155,10 +155,20 @@ class Words:
 HOME: Final = "\ue003"
 """Stands for the home folder where a tilde in quotes would not."""
 _USUAL: Final[dict[str, tuple[str, ...]]] = {
-    "IFS": (" ",), "HOME": (HOME,), "PWD": (".",), "TMPDIR": ("/tmp/tmp",), "SHELL": ("/bin/sh",),
-    "@": ("\ue002",), "*": ("\ue002",), "#": ("0",), "$": ("1",), "?": ("0",), "!": ("1",), "-": ("",),
+    "IFS": (" ",),
+    "HOME": (HOME,),
+    "PWD": (".",),
+    "TMPDIR": ("/tmp/tmp",),
+    "SHELL": ("/bin/sh",),
+    "@": ("\ue002",),
+    "*": ("\ue002",),
+    "#": ("0",),
+    "$": ("1",),
+    "?": ("0",),
+    "!": ("1",),
+    "-": ("",),
     **{str(number): ("\ue002",) for number in range(1, 10)},
-}  # fmt: skip
+}
 _PARAMETER: Final = "\ue002"
 """Stands for `$@` and its like: nothing when there is something else in the word, unknown when there is not."""
 

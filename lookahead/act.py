@@ -130,7 +130,7 @@ class Line:
             state=decision.state,
             decision=decision,
             tool_digest=tool.digest if tool else None,
-            binding=binding if may_be_approved else None,
+            binding=binding if may_be_approved or approval is not None else None,
         )
         if decision.chosen is None:
             await self._write(entry)
@@ -162,7 +162,8 @@ class Line:
         permit = await self._permitted(state, decision, entry, ruling, None)
         if foresight is not None:
             permit.foresight = foresight
-            beside().start(self._foresee, foresight)
+            # From a thread: a trio loop may not wait for another one.
+            await anyio.to_thread.run_sync(beside().start, self._foresee, foresight)
         return permit
 
     async def _foresee(self, foresight: Foresight) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 What: TypeAlias = Literal["file", "directory", "link", "pipe", "socket", "device"]
 _OPAQUE: Final = "user.overlay.opaque"
@@ -54,6 +54,16 @@ class Reader:
 
     def __init__(self, private: str) -> None:
         self._private = private.rstrip("/") + "/"
+        self._unlocked: list[tuple[str, int]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """What was unlocked is locked again: its mode is part of what the layer says."""
+        while self._unlocked:
+            folder, mode = self._unlocked.pop()
+            os.chmod(folder, mode)
 
     def changes(self, layer: str, below: Sequence[str], *, copied: int | None = None) -> Iterator[Change]:
         """What a writable layer does to the merged view of `below` (newest first, the real directory last).
@@ -211,20 +221,19 @@ class Reader:
     def names(self, folder: str) -> list[str]:
         """What is in a directory, though it be closed to its owner. One deeper than a path can be is taken as empty."""
         try:
+            if folder.startswith(self._private):
+                self._unlock(folder)
             return os.listdir(folder)
-        except PermissionError:
-            status = os.lstat(folder)
-            if not folder.startswith(self._private):
-                return []
-            os.chmod(folder, 0o700)
-            try:
-                return os.listdir(folder)
-            finally:
-                os.chmod(folder, stat.S_IMODE(status.st_mode))
         except OSError as problem:
-            if problem.errno in (errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR):
+            if problem.errno in (errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EACCES):
                 return []
             raise
+
+    def _unlock(self, folder: str) -> None:
+        mode = os.lstat(folder).st_mode
+        if stat.S_ISDIR(mode) and mode & 0o500 != 0o500:
+            os.chmod(folder, stat.S_IMODE(mode) | 0o500)
+            self._unlocked.append((folder, stat.S_IMODE(mode)))
 
 
 def entry_at(path: str) -> Entry | None:

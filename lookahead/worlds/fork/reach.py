@@ -56,6 +56,12 @@ class Ground:
 
     def _expanded(self, word: str, cwd: str) -> str:
         """Where a word leads, links followed: a link in the directory may well lead out of it."""
+        try:
+            return self._led(word, cwd)
+        except (OSError, ValueError):
+            return os.path.normpath(os.path.join(cwd, word))
+
+    def _led(self, word: str, cwd: str) -> str:
         for sign in ("$HOME", "~"):
             if word == sign or word.startswith(sign + "/"):
                 return os.path.realpath(self._home + word[len(sign) :])

@@ -237,7 +237,13 @@ class Rooms:
         self._face: tuple[int, int] | None = None
         self._closed = False
 
-    def connect(self, room: Room) -> Line:
+    def connect(self, room: Room, spare: Room) -> Line:
+        """A room to run in; while it is in use, `spare` is made ready for whoever comes next."""
+        line = self._connect(room)
+        self.prepare(spare)
+        return line
+
+    def _connect(self, room: Room) -> Line:
         with self._lock:
             line, self._ready = self._ready, None
             face = self._face

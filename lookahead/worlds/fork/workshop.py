@@ -47,7 +47,6 @@ class _Open:
     rooms: Rooms
     room: Room
     ground: Ground
-    reader: Reader
     privileged: bool
 
     def close(self) -> None:
@@ -129,13 +128,12 @@ class Workshop:
             ran = self._answered(job, opened, room, order, call, loop, made)
             if any(sign in ran.content for sign in _CROSS_DEVICE):
                 raise _Different
-            changes = list(opened.reader.changes(opened.scratch.part(layer.name), self._below(opened, stack)))
-            told = self._told(job, opened, stack, made, ran, changes)
+            with Reader(str(opened.scratch.path)) as reader:
+                changes = list(reader.changes(opened.scratch.part(layer.name), self._below(opened, stack)))
+                told = self._told(job, opened, reader, stack, made, ran, changes)
         except BaseException:
             made.let_go(self._remove)
             raise
-        if isinstance(call, Command):
-            opened.rooms.prepare({**opened.room, "base": str(self.path)})
         return told
 
     def _on_copy(self, job: Job[Ran], opened: _Open, stack: Stack, call: Command | Call, loop: str) -> Ran:
@@ -143,12 +141,14 @@ class Workshop:
         made = stack.replaced_by(layer)
         try:
             below, target = self._below(opened, stack), opened.scratch.part(layer.name)
-            copied = copy_view(below, target, opened.reader, self.limits.copied)
+            with Reader(str(opened.scratch.path)) as reader:
+                copied = copy_view(below, target, reader, self.limits.copied)
             room: Room = {**opened.room, "base": target, "whole": True}
             order = self._order(call, layer.name, [], opened)
             ran = self._answered(job, opened, room, order, call, loop, made)
-            changes = list(opened.reader.changes(target, below, copied=copied))
-            return self._told(job, opened, stack, made, ran, changes)
+            with Reader(str(opened.scratch.path)) as reader:
+                changes = list(reader.changes(target, below, copied=copied))
+                return self._told(job, opened, reader, stack, made, ran, changes)
         except BaseException:
             made.let_go(self._remove)
             raise
@@ -180,7 +180,7 @@ class Workshop:
 
     def _confined(self, job: Job[Ran], opened: _Open, room: Room, order: Order, keep: int = 0) -> Outcome:
         run = Run(order, keep or self.limits.output)
-        return self._judged(job.confined(run, lambda: opened.rooms.connect(room)))
+        return self._judged(job.confined(run, lambda: opened.rooms.connect(room, spare=opened.room)))
 
     def _judged(self, outcome: Outcome) -> Outcome:
         stage, error = outcome.report.get("stage"), outcome.report.get("error", "")
@@ -191,21 +191,23 @@ class Workshop:
         judge_report(outcome, self.limits, self.name)
         return outcome
 
-    def _told(self, job: Job[Ran], opened: _Open, before: Stack, made: Stack, ran: Ran, changes: list[Change]) -> Ran:
-        committed = self._committed(job, opened, before, made, changes)
-        recoverable = losses.recoverable(changes, opened.reader, committed)
-        return ran.with_effects(changes, opened.reader, recoverable, self.limits, self.path)
+    def _told(
+        self, job: Job[Ran], opened: _Open, reader: Reader, before: Stack, made: Stack, ran: Ran, changes: list[Change]
+    ) -> Ran:
+        committed = self._committed(job, opened, reader, before, made, changes)
+        recoverable = losses.recoverable(changes, reader, committed)
+        return ran.with_effects(changes, reader, recoverable, self.limits, self.path)
 
     def _committed(
-        self, job: Job[Ran], opened: _Open, before: Stack, made: Stack, changes: list[Change]
+        self, job: Job[Ran], opened: _Open, reader: Reader, before: Stack, made: Stack, changes: list[Change]
     ) -> dict[str, list[str]] | None:
         """What git has of the lost things, asked in the copy as it is after: a destroyed repository has nothing."""
         below = self._below(opened, before)
-        in_here, _ = opened.reader.resolve(below, ".git")
-        if shutil.which("git") is None or not (in_here or visible.git_above(self.path)):
+        in_here, _ = reader.resolve(below, ".git")
+        if shutil.which("git") is None or not (in_here or any(visible.git_above(self.path))):
             return {}
         touched = any(change.name == ".git" or change.name.startswith(".git/") for change in changes)
-        head = losses.head_commit(partial(opened.reader.text, below)) if touched else "HEAD"
+        head = losses.head_commit(partial(reader.text, below)) if touched else "HEAD"
         asked, question = losses.git_questions(changes, head)
         if not asked or not head:
             return {}
@@ -293,7 +295,6 @@ class Workshop:
             rooms=Rooms(),
             room=room,
             ground=Ground(str(self.path), shown, str(etc), home),
-            reader=Reader(str(scratch.path)),
             privileged=privileged,
         )
 

@@ -1,4 +1,4 @@
-"""The last step before the command: no way back, no privileges, no forbidden calls, only then its own program."""
+"""The last steps before the command: no way back, no privileges, no forbidden calls; only then its own program."""
 
 import contextlib
 import os
@@ -13,43 +13,70 @@ from . import linux, seccomp
 from .spec import Order
 
 
-def confine_and_run(
-    order: Order,
-    output: int,
-    body: Callable[[], None] | None,
-    close: tuple[int, ...],
-    keep: tuple[int, ...],
-    *,
-    code: bytes,
-    privileged: bool,
-) -> None:
-    """Become the command. Never returns."""
+def prepare(privileged: bool) -> None:
+    """What can be given up before it is known what will run: every power that a program could be started with."""
+    linux.limit_capabilities(linux.FILE_CAPABILITIES if privileged else ())
+    for descriptor in linux.open_descriptors():
+        if descriptor > 2:
+            with contextlib.suppress(OSError):
+                os.set_inheritable(descriptor, False)
+    _loopback_up()
+
+
+def settle(order: Order, code: bytes, *, privileged: bool, forked: bool) -> None:
+    """Give up everything else, for this process and all that it will start."""
+    _limit(order, forked)
+    os.umask(order["mask"])
+    os.chdir(order["cwd"])
+    linux.keep_capabilities(linux.FILE_CAPABILITIES if privileged else ())
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    seccomp.install(code)
+
+
+def start(order: Order, output: int) -> int:
+    """Start a program, without a copy of this process on the way."""
+    program = _found(order["argv"][0], order["env"].get("PATH", os.defpath))
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, output, 1),
+        (os.POSIX_SPAWN_DUP2, output, 2),
+    ]
+    return os.posix_spawn(
+        program,
+        order["argv"],
+        order["env"],
+        file_actions=actions,
+        setsid=True,
+        setsigmask=[],
+        setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGCHLD],
+    )
+
+
+def _found(name: str, path: str) -> str:
+    if "/" in name:
+        return name
+    places = (os.path.join(folder, name) for folder in path.split(os.pathsep) if folder)
+    return next((place for place in places if os.access(place, os.X_OK)), name)
+
+
+def call(output: int, body: Callable[[], None], close: tuple[int, ...]) -> None:
+    """In a child: run a function, and never return."""
     try:
+        linux.prctl(linux.PR_SET_DUMPABLE, 1)
         os.setsid()
         for descriptor in close:
             os.close(descriptor)
         os.dup2(os.open("/dev/null", os.O_RDWR), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        for descriptor in linux.open_descriptors():
-            if descriptor > 2 and descriptor not in keep:
-                with contextlib.suppress(OSError):
-                    os.set_inheritable(descriptor, False)
-        _limit(order, body is not None)
-        linux.keep_capabilities(linux.FILE_CAPABILITIES if privileged else ())
-        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN if body else signal.SIG_DFL)
-        os.umask(order["mask"])
-        os.chdir(order["cwd"])
-        seccomp.install(code)
-        if body:
-            body()
-            os._exit(0)
-        os.execvpe(order["argv"][0], order["argv"], order["env"])
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        body()
+        os._exit(0)
     except BaseException as cause:
         with contextlib.suppress(BaseException):
-            os.write(2, f"lookahead: {order['argv'][:1]}: {cause}\n".encode())
+            os.write(2, f"{type(cause).__name__}: {cause}\n".encode())
     finally:
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
@@ -58,14 +85,13 @@ def confine_and_run(
 
 def _limit(order: Order, forked: bool) -> None:
     # Memory and processes are counted by init, exactly and aloud; these are nets below that, for between two counts.
-    data = order["memory"] * 4 + (_data_size() if forked else 0)
     wanted = (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, order["cpu_seconds"]),
         (resource.RLIMIT_FSIZE, order["written"]),
-        (resource.RLIMIT_NOFILE, max(order["files"], _highest() + 64 if forked else 0)),
+        (resource.RLIMIT_NOFILE, max(order["files"], max(linux.open_descriptors()) + 64 if forked else 0)),
         (resource.RLIMIT_NPROC, order["processes"] + 64),
-        (resource.RLIMIT_DATA, data),
+        (resource.RLIMIT_DATA, order["memory"] * 4 + (_data_size() if forked else 0)),
         (resource.RLIMIT_MEMLOCK, 1 << 20),
         (resource.RLIMIT_MSGQUEUE, 1 << 20),
     )
@@ -81,11 +107,7 @@ def _data_size() -> int:
         return int(file.read().split()[5]) * resource.getpagesize()
 
 
-def _highest() -> int:
-    return max(linux.open_descriptors())
-
-
-def loopback_up() -> None:
+def _loopback_up() -> None:
     """Servers and clients of the command's own may talk to each other."""
     import _socket
 

@@ -135,8 +135,8 @@ class _CapData(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
-def keep_capabilities(kept: tuple[int, ...]) -> None:
-    """Drop every capability but `kept`, for this process and all that it will ever start."""
+def limit_capabilities(kept: tuple[int, ...]) -> None:
+    """From here on no program that is started can gain another capability than `kept`."""
     for number in range(64):
         if number not in kept:
             try:
@@ -146,6 +146,10 @@ def keep_capabilities(kept: tuple[int, ...]) -> None:
                     raise
                 break
     prctl(PR_CAP_AMBIENT, 4)
+
+
+def keep_capabilities(kept: tuple[int, ...]) -> None:
+    """Drop every capability but `kept`."""
     mask = sum(1 << number for number in kept)
     header = _CapHeader(0x20080522, 0)
     data = (_CapData * 2)(_CapData(mask, mask, 0), _CapData(0, 0, 0))

@@ -54,7 +54,11 @@ def mount_copy(plan: Room, order: Order) -> None:
         else:
             below = ":".join([*(f"{layer}/up" for layer in order["layers"]), "base"])
             options = f"lowerdir={below},upperdir={order['layer']}/up,workdir={order['layer']}/work,userxattr"
-            linux.mount("copy", plan["path"], "overlay", _QUIET, options)
+            try:
+                # Nothing of a copy needs to survive a power cut, so nothing of it is forced to the disk.
+                linux.mount("copy", plan["path"], "overlay", _QUIET, options + ",volatile")
+            except OSError:
+                linux.mount("copy", plan["path"], "overlay", _QUIET, options)
     except OSError as cause:
         raise Failed("copy", cause) from cause
     os.chdir("/")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from . import linux
-from .command import confine_and_run, loopback_up
+from .command import call, prepare, settle, start
 from .room import build, mount_copy
 from .seccomp import program
 from .spec import Failed, Order, Report, Room, receive, send
@@ -40,7 +40,8 @@ def supervise(control: int, output: int, body: Body | None = None, keep: tuple[i
     try:
         gc.disable()
         os.setsid()
-        _forget_the_caller((control, output, *keep))
+        if body is not None:
+            _forget_the_caller((control, output, *keep))
         plan: Room | None = receive(control)
         if plan is None:
             return
@@ -71,8 +72,8 @@ def _forget_the_caller(keep: tuple[int, ...]) -> None:
         if descriptor > 2 and descriptor not in (*keep, hollow):
             with contextlib.suppress(OSError):
                 os.dup2(hollow, descriptor, inheritable=False)
-    for start, length, name in linux.shared_writable_mappings():
-        linux.unshare_memory(start, length, keep=not name.startswith("/dev/") and length <= 1 << 28)
+    for place, length, name in linux.shared_writable_mappings():
+        linux.unshare_memory(place, length, keep=not name.startswith("/dev/") and length <= 1 << 28)
 
 
 def _watch(plan: Room, control: int, output: int, body: Body | None, keep: tuple[int, ...]) -> None:
@@ -92,19 +93,16 @@ def _watch(plan: Room, control: int, output: int, body: Body | None, keep: tuple
         _be_the_same_user(plan, init)
         os.write(life, b"g")
         report = _until_the_end(plan, control, inside)
-        if report.get("still_running") != 0:
-            _end(init)
-        # Nothing writes to the copy any more, so the caller need not wait until the room is cleared away.
-        with contextlib.suppress(OSError):
-            send(control, report)
+        if report.get("still_running") == 0:
+            # Nothing writes to the copy any more, so the caller need not wait until the room is cleared away.
+            with contextlib.suppress(OSError):
+                send(control, report)
     finally:
-        _end(init)
-
-
-def _end(init: int) -> None:
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
         os.kill(init, signal.SIGKILL)
         os.waitpid(init, 0)
+    if report.get("still_running") != 0:
+        with contextlib.suppress(OSError):
+            send(control, report)
 
 
 def _until_the_end(plan: Room, control: int, inside: int) -> Report:
@@ -180,19 +178,16 @@ def _init(
         linux.prctl(linux.PR_SET_DUMPABLE, 0)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         isolated, warnings = build(plan)
-        loopback_up()
+        prepare(plan["privileged"])
         code = program(unix_sockets=isolated)
         before = reached_network()
         order: Order | None = receive(control)
         if order is None:
             os._exit(0)
         mount_copy(plan, order)
-        child = os.fork()
-        if child == 0:
-            confine_and_run(
-                order, output, body, (reports, alive, control), keep, code=code, privileged=plan["privileged"]
-            )
+        settle(order, code, privileged=plan["privileged"], forked=body is not None)
         send(reports, order)
+        child = _start(order, output, body, (reports, alive, control))
         for descriptor in (output, control, *keep):
             os.close(descriptor)
         report = _reap(order, child)
@@ -206,6 +201,20 @@ def _init(
     with contextlib.suppress(OSError):
         send(reports, report)
     os._exit(0)
+
+
+def _start(order: Order, output: int, body: Body | None, close: tuple[int, ...]) -> int:
+    if body is None:
+        try:
+            return start(order, output)
+        except OSError as cause:
+            os.write(output, f"{order['argv'][0]}: {cause.strerror}\n".encode())
+    child = os.fork()
+    if child == 0:
+        if body is None:
+            os._exit(127)
+        call(output, body, close)
+    return child
 
 
 def _reap(order: Order, child: int) -> Report:

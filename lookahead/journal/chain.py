@@ -198,10 +198,9 @@ def _own_hash(stored: tuple[Any, ...]) -> None:
 
 
 def _all_kept(kept: Kept, pruned: Pruned | None) -> None:
-    if pruned is not None and (kept.count, kept.digest) != (pruned.kept, pruned.kept_digest):
-        raise Broken(
-            f"of the rows kept when older ones were pruned, {pruned.kept} were there and {kept.count} are found"
-        )
+    count, digest = (pruned.kept, pruned.kept_digest) if pruned else (0, Kept().digest)
+    if (kept.count, kept.digest) != (count, digest):
+        raise Broken(f"of {count} older rows that a prune kept, {kept.count} are there, or they are not the same")
 
 
 def _reopened(db: sqlite3.Connection) -> None:

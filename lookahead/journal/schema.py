@@ -126,7 +126,7 @@ def create(db: sqlite3.Connection) -> None:
 def found(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
     """What a file holds, in SQL: a trigger or an altered view could make a good chain lie."""
     query = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-    return sorted(db.execute(query).fetchall())
+    return sorted(db.execute(query).fetchall(), key=repr)
 
 
 @cache

@@ -13,6 +13,8 @@ from lookahead.errors import JournalCorrupt, JournalError, LookaheadError
 from lookahead.journal import schema
 
 MEMORY: Final = ":memory:"
+_HEADER: Final = 512
+"""Bytes of the smallest database there can be."""
 
 _inherited: Final[list[sqlite3.Connection]] = []
 """Connections that belong to the process we were forked from. Neither used nor closed here: both would harm it."""
@@ -99,18 +101,26 @@ class Store:
 
     def _opened(self) -> sqlite3.Connection:
         self._identity = (0, 0)
-        if self.path != MEMORY and not self._readonly:
-            _make(Path(self.path))
-        with self._named():
-            if self._readonly:
-                return self._open_to_read()
-            db = self._connect(self.path)
-            try:
-                self._prepare(db)
-            except BaseException:
-                db.close()
-                raise
-            return db
+        try:
+            if self.path != MEMORY:
+                if not self._readonly:
+                    _make(Path(self.path))
+                _begins_well(Path(self.path))
+            with self._named():
+                return self._open_to_read() if self._readonly else self._open()
+        except OSError as error:
+            raise JournalError(f"the journal {self.path} cannot be opened: {error.strerror or error}") from error
+        except UnicodeError as error:
+            raise _damaged(self.path, error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        db = self._connect(self.path)
+        try:
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def _connect(self, target: str, *, uri: bool = False) -> sqlite3.Connection:
         db = sqlite3.connect(
@@ -188,8 +198,6 @@ class Store:
             raise
         except sqlite3.Error as error:
             raise _translated(error, self.path, self._patience) from error
-        except OSError as error:
-            raise JournalError(f"the journal {self.path} cannot be opened: {error.strerror or error}") from error
 
 
 def _make(path: Path) -> None:
@@ -207,6 +215,18 @@ def _make(path: Path) -> None:
             f"no journal can be made at {path}: {cause.strerror or cause}. "
             "Nothing runs that is not recorded: name a writable place with journal= or LOOKAHEAD_JOURNAL"
         ) from cause
+
+
+def _begins_well(path: Path) -> None:
+    """SQLite takes a file that is too short to be a database for an empty one, and would write over it."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(_HEADER)
+    log = Path(f"{path}-wal")
+    emptied = not start and log.exists() and log.stat().st_size > 0
+    if emptied or (start and (len(start) < _HEADER or not start.startswith(b"SQLite format 3\0"))):
+        raise _damaged(str(path), "it does not begin like one")
 
 
 def _fresh(db: sqlite3.Connection) -> bool:
@@ -248,11 +268,15 @@ def _translated(error: sqlite3.Error, path: str, patience: float) -> JournalErro
         sqlite3.SQLITE_IOERR: "cannot be used: the disk reports an error, or a limit on file sizes. Look at the disk",
     }
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT) or "UTF-8" in str(error):
-        return JournalCorrupt(
-            f"the journal {path} is damaged or not a journal ({error}). "
-            "Keep a copy, move it away to begin a new one, and look at the old one with sqlite3's .recover"
-        )
+        return _damaged(path, error)
     if "closed" in str(error) and not code:
         return JournalError(f"the journal {path} was closed already")
     said = messages.get(code, "cannot be used")
     return JournalError(f"the journal {path} {said} ({error}). What is not recorded does not run")
+
+
+def _damaged(path: str, why: object) -> JournalCorrupt:
+    return JournalCorrupt(
+        f"the journal {path} is damaged or not a journal ({why}). "
+        "Keep a copy, move it away to begin a new one, and look at the old one with sqlite3's .recover"
+    )

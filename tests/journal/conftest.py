@@ -33,6 +33,7 @@ from lookahead.types import (
     State,
     Step,
     Tool,
+    ToolEffect,
     Verdict,
 )
 
@@ -123,7 +124,15 @@ class Make:
     def refused(self, call: str = "c1", binding: str | None = "b1", choice: Choice = "veto", **more: Any) -> Decided:
         return self.decided(call, choice=choice, chosen=False, binding=binding, **more)
 
-    def intended(self, call: str = "c1", *, run: str = "r", action: Action | None = None, **more: Any) -> Intended:
+    def intended(
+        self,
+        call: str = "c1",
+        *,
+        run: str = "r",
+        action: Action | None = None,
+        effect: ToolEffect = "changes",
+        **more: Any,
+    ) -> Intended:
         action = action or self.action()
         return Intended(
             run=run,
@@ -131,7 +140,7 @@ class Make:
             action=action,
             action_digest=action.digest,
             tool_digest=self.tool.digest,
-            effect="changes",
+            effect=effect,
             call_id=action.call_id,
             **more,
         )

@@ -284,10 +284,32 @@ def test_an_intent_alone_is_enough_to_find_the_answer(journal: Journal, make: An
 def test_the_last_answer_counts(journal: Journal, make: Any) -> None:
     action = make.action(call_id="x")
     for call, content in (("c9", "first"), ("c1", "second")):
-        journal.append(*make.whole(call, action=action, content=content))
+        decided, intended, resulted = make.whole(call, action=action, content=content)
+        # Only what reads can be made twice under one name.
+        journal.append(decided, intended.model_copy(update={"effect": "reads"}), resulted)
     found = journal.finished("r", "x", action.digest)
     assert found is not None
     assert found.content == "second"
+
+
+def test_a_named_call_that_changes_something_is_made_once_in_its_run(journal: Journal, make: Any) -> None:
+    action = make.action(call_id="x")
+    journal.append(make.intended("c1", action=action))
+    with pytest.raises(PermitError, match="call x of this run is under way already"):
+        journal.append(make.intended("c2", action=action))
+    journal.append(make.resulted("c1"))
+    with pytest.raises(PermitError, match="call x of this run was done already"):
+        journal.append(make.intended("c2", action=action))
+    journal.append(make.intended("c3", action=action, run="another"))
+    journal.append(make.intended("c4", action=make.action(call_id="y")))
+    journal.append(make.intended("c5", action=make.action("ls", call_id="x")))
+    journal.append(make.intended("c6"), make.intended("c7"))
+
+
+def test_a_named_call_in_doubt_may_be_begun_again_when_it_was_allowed(journal: Journal, make: Any) -> None:
+    action = make.action(call_id="x")
+    journal.append(dead(make, action=action))
+    journal.append(make.intended("c2", action=action))
 
 
 def test_what_was_not_started_may_run(journal: Journal, make: Any) -> None:

@@ -4,8 +4,13 @@ from importlib import import_module
 from typing import Any, Final
 
 _WHERE: Final = {
+    "DatabaseLimits": "database",
     "DirectoryFork": "directory",
+    "DryRun": "dry_run",
     "Limits": "limits",
+    "PostgresFork": "postgres",
+    "PythonFork": "python",
+    "SqliteFork": "sqlite",
 }
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
@@ -140,14 +141,8 @@ def judge_call(call: Call, ground: Ground) -> Iterator[Finding]:
 
 
 def _matching(pattern: str) -> list[str]:
-    shape = re.compile(
-        re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".").replace(r"\[", "[").replace(r"\]", "]")
-    )
-    return [
-        name
-        for name in ("rm", "dd", "shred", "mkfs", "chmod", "chown", "mv", "curl", "nc", "kill")
-        if shape.fullmatch(name)
-    ][:3]
+    likely = ("rm", "dd", "shred", "mkfs", "chmod", "chown", "mv", "curl", "nc", "kill")
+    return [name for name in likely if fnmatchcase(name, pattern)][:3]
 
 
 def _shell_in(call: Call, ground: Ground):

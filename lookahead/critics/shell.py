@@ -151,7 +151,7 @@ class _Walk:
     ) -> None:
         for stage in stages:
             calls = self.statement(stage, redirects if stage is stages[-1] else (), stdin, fed_by)
-            fed_by = (*fed_by, *calls)
+            fed_by = (*fed_by, *(calls or [Call(name="(block)")]))
             # Only a stage that is one program has output that is certain.
             stdin = printed(calls[-1].name, calls[-1].texts, calls[-1].stdin) if len(calls) == 1 else None
 

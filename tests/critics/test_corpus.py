@@ -7,6 +7,7 @@ import pytest
 from lookahead.critics import effect_of
 
 SEEDS = (1, 2)
+ENDS = ("; rm -rf x", " | sh", " && git push -f", "\nrm -rf x", " & rm -rf ~", "; DROP", " > /etc/passwd")
 UNSUITED = ("#", "<<", "--", "\\", ".tables", "echo", "printf")
 """A comment swallows what follows it, and a shell that is fed by `echo done` does no harm."""
 

@@ -115,6 +115,42 @@ def test_there_are_no_abstract_base_classes_and_no_mocks():
             assert not {"abc", "mock", "unittest.mock"} & set(names), path
 
 
+PART_OF = {"pydantic_core": "pydantic", "referencing": "jsonschema"}
+"""Packages that another one brings along as a part of its own interface."""
+
+
+def third_party(folder: str) -> dict[str, Path]:
+    """What the code of a folder imports, at the top or later, that is neither Python's nor ours."""
+    found: dict[str, Path] = {}
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            found |= {name.split(".")[0].lower(): path for name in names}
+    ours = {path.stem for path in ROOT.rglob("*.py") if ".venv" not in path.parts[len(ROOT.parts)]}
+    return {
+        PART_OF.get(name, name): path
+        for name, path in found.items()
+        if name not in {*sys.stdlib_module_names, *ours, "lookahead"}
+    }
+
+
+def declared(*groups: list[str]) -> set[str]:
+    return {re.split(r"[\[<>=~! ]", line)[0].replace("-", "_") for group in groups for line in group}
+
+
+def test_whatever_is_imported_is_declared():
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = config["project"]
+    installed = [project["dependencies"], *project["optional-dependencies"].values()]
+    assert third_party("lookahead").keys() <= declared(*installed)
+    assert third_party("examples").keys() <= declared(*installed)
+    assert third_party("tests").keys() | third_party("benchmarks").keys() <= declared(
+        *installed, *(group for group in config["dependency-groups"].values())
+    )
+    assert not third_party("scripts")
+
+
 def test_the_version_is_said_in_one_place():
     assert "version" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", lookahead.__version__)

@@ -75,8 +75,6 @@ class _Names:
         self._back: dict[tuple[str, str], str] = {}
 
     def text(self, one: str, other: str) -> bool:
-        if one == other:
-            return True
         (bare, mine), (bare_other, theirs) = _parts(one), _parts(other)
         return bare == bare_other and all(self._alike(a, b) for a, b in zip(mine, theirs, strict=True))
 
@@ -103,10 +101,10 @@ class _Names:
     def _alike(self, one: tuple[str, str], other: tuple[str, str]) -> bool:
         kind, mine = one
         theirs = other[1]
-        if kind == "took" or mine == theirs:
+        if kind == "took":
             return True
         if kind in ("iso", "day", "clock"):
-            return _near(kind, mine, theirs)
+            return mine == theirs or _near(kind, mine, theirs)
         return self._one_to_one(kind, mine, theirs)
 
     def _one_to_one(self, kind: str, mine: str, theirs: str) -> bool:

@@ -115,7 +115,7 @@ def test_there_are_no_abstract_base_classes_and_no_mocks():
             assert not {"abc", "mock", "unittest.mock"} & set(names), path
 
 
-PART_OF = {"pydantic_core": "pydantic", "referencing": "jsonschema"}
+PART_OF = {"pydantic_core": "pydantic", "referencing": "jsonschema", "sniffio": "trio"}
 """Packages that another one brings along as a part of its own interface."""
 
 

@@ -57,7 +57,8 @@ async def _answer(approve: Approve, request: Request) -> object:
     if inspect.iscoroutinefunction(approve) or inspect.iscoroutinefunction(type(approve).__call__):
         return await approve(request)  # type: ignore[misc]
     # A callback that waits for a person must not hold up everybody else, nor outlive a cancelled call.
-    answer = await anyio.to_thread.run_sync(approve, request, abandon_on_cancel=True)
+    # Boxed, because trio lets no thread hand back an awaitable.
+    (answer,) = await anyio.to_thread.run_sync(lambda: (approve(request),), abandon_on_cancel=True)
     return await answer if inspect.isawaitable(answer) else answer
 
 

@@ -8,8 +8,9 @@ from lookahead.ledger import Ledger, Standing
 from lookahead.settings import Settings
 
 EXAMPLE: Final = """\
-A world that copies reality starts trusted, and loses that when its record says so; a world model starts with
-no record and earns what it may do. What counts is the bound: the lower end of a 95 % interval.
+A world that copies reality starts trusted, and loses that when its record says
+so; a world model starts with no record and earns what it may do. What counts is
+the bound: the lower end of a 95 % interval.
 
 example:
   lookahead ledger

@@ -5,9 +5,6 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 BIN = $(VENV)/bin
 
-# What coverage and mutation look at: deciding, recording, approving.
-CORE ?= lookahead/guard.py lookahead/policy.py lookahead/planner.py lookahead/act.py lookahead/journal.py
-
 .PHONY: help demo test check format ready ready-demo soak kill mutation coverage bench build clean
 
 help: ## This list
@@ -51,11 +48,9 @@ mutation: ready ## Mutation score of decision, journal and approval
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv sync --frozen --active --inexact --quiet --group mutation
 	$(BIN)/python benchmarks/mutation.py $(ARGS)
 
-bench: ready ## Every table of benchmarks/README.md that takes minutes, not hours
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/fork_directory.py
-	$(BIN)/python benchmarks/journal_integrity.py
-	$(BIN)/python benchmarks/redaction.py
+bench: ready ## The tables of benchmarks/README.md that take minutes, not hours
+	for name in startup fork_directory fork_database escape critics journal_integrity redaction; do \
+		$(BIN)/python benchmarks/$$name.py || exit 1; done
 
 build: ready ## The wheel and the source distribution
 	$(BIN)/uv build

@@ -41,7 +41,7 @@ kill: ready ## kill -9 at random moments: nothing runs twice, nothing runs unrec
 	$(BIN)/python benchmarks/kill.py $(ARGS)
 
 coverage: ready ## Branch coverage of decision, journal and approval
-	$(BIN)/coverage run --branch -m pytest -q
+	$(BIN)/coverage run -m pytest -q
 	$(BIN)/coverage report
 
 mutation: ready ## Mutation score of decision, journal and approval

@@ -97,7 +97,7 @@ def resulted(
     agreement = Agreement(
         agreed=agreed, changed=changed, how="exact" if agreed else "no", detail="" if agreed else "at 0"
     )
-    said = Observation(content=content, failed=failed, effects=())
+    said = Observation(content=content, failed=failed, effects=None if failed else ())
     return Resulted(run="r", call=call, observation=said, seconds=0.25, agreement=agreement, world="w", tool="shell")
 
 

@@ -518,6 +518,108 @@ def test_a_forked_child_leaves_a_journal_in_memory_alone(reopen: Reopen, make: A
     journal.append(make.decided())
 
 
+def test_another_process_number_means_another_connection(
+    journal: Journal, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a forked child does, seen from within."""
+    journal.append(make.decided("c1"))
+    mine = journal._store._db
+    with monkeypatch.context() as patched:
+        patched.setattr("lookahead.journal.store.os.getpid", lambda: -1)
+        journal.append(make.decided("c2"))
+        theirs = journal._store._db
+        assert theirs is not mine
+        assert journal._store.compact()
+        assert journal._store._db is theirs
+    # And the connection of the other process is neither used nor closed by this one.
+    journal.close()
+    assert theirs.execute("SELECT count(*) FROM rows").fetchone() == (2,)
+    assert mine.execute("SELECT count(*) FROM rows").fetchone() == (2,)
+    theirs.close()
+    mine.close()
+
+
+def test_space_is_given_back_when_nobody_is_in_the_way(journal: Journal, make: Any) -> None:
+    journal.append(make.decided())
+    assert journal._store.compact()
+    other = sqlite3.connect(journal.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert not journal._store.compact()
+    other.execute("ROLLBACK")
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM rows").fetchone()
+    assert not journal._store.compact()
+    other.close()
+    assert journal._store.compact()
+
+
+def test_making_a_journal_that_another_process_is_making_waits_for_it(path: str, reopen: Reopen, make: Any) -> None:
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    begun = time.monotonic()
+    with pytest.raises(JournalError, match="was held by another process"):
+        reopen(patience=0.1)
+    assert 0.1 <= time.monotonic() - begun < 5
+    release = threading.Timer(0.05, lambda: other.execute("ROLLBACK"))
+    release.start()
+    journal = reopen(patience=10.0)
+    release.join()
+    other.close()
+    journal.append(make.decided())
+    assert journal.verify().ok
+
+
+@pytest.fixture
+def medium(tmp_path: Path) -> Iterator[Callable[[], Path]]:
+    """A file system of its own, which can be made read-only."""
+    place = tmp_path / "medium"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(place)], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+
+    def seal() -> Path:
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+        return place
+
+    yield seal
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_sealed_medium_is_read_and_not_written(medium: Callable[[], Path], tmp_path: Path, make: Any) -> None:
+    with Journal(tmp_path / "medium" / "j.db", redact=make.Plain()) as journal:
+        journal.append(make.decided("old"))
+    path = medium() / "j.db"
+    assert listed(path, make) == "True ['old']"
+    assert refusal(path, make).startswith("JournalError ")
+
+
+def test_a_sealed_medium_with_rows_in_the_log_is_not_read_in_part(
+    medium: Callable[[], Path], tmp_path: Path, make: Any
+) -> None:
+    with Journal(tmp_path / "j.db", redact=make.Plain()) as journal:
+        journal.append(make.decided("old"))
+        for tail in ("", "-wal"):
+            (tmp_path / "medium" / f"j.db{tail}").write_bytes((tmp_path / f"j.db{tail}").read_bytes())
+    assert listed(medium() / "j.db", make).startswith("JournalError the journal ")
+
+
+def test_a_sealed_medium_with_another_database_is_named(medium: Callable[[], Path], tmp_path: Path, make: Any) -> None:
+    db = sqlite3.connect(tmp_path / "medium" / "j.db")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("CREATE TABLE mine (x)")
+    db.close()
+    assert "is a database, but not a journal" in listed(medium() / "j.db", make)
+
+
+def test_names_that_are_no_text_are_damage(journal: Journal, path: str, make: Any) -> None:
+    journal.close()
+    data = Path(path).read_bytes()
+    Path(path).write_bytes(data.replace(b"approvals", b"appr\xff\xfeals"))
+    for readonly in (True, False):
+        with pytest.raises(JournalCorrupt):
+            Journal(path, redact=make.Plain(), readonly=readonly)
+
+
 # ---- other troubles ----
 
 

@@ -1,4 +1,4 @@
-"""The agent that `kill.py` kills: it works through an endless plan, and every real act of it can be seen from outside."""
+"""The agent that `kill.py` kills: it works through an endless plan, and all that it really does can be seen."""
 
 import asyncio
 import inspect

@@ -4,7 +4,7 @@ import io
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
@@ -58,6 +58,16 @@ STATE = state_of(reads=["look"], changes=["write", "copy"], destroys=["wipe"], u
 LOOK, WRITE, COPY, WIPE = call("look"), call("write", path="a"), call("copy", path="b"), call("wipe", path="c")
 DANGER = Hazard(rule="files.lost", what="one file is lost", why="it is nowhere else", severity="danger")
 CAUTION = Hazard(rule="files.changed", what="one file changes", why="it is new", severity="caution")
+
+
+@pytest.fixture(autouse=True)
+def _closing() -> Iterator[None]:
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
+OPEN: list[Journal] = []
 
 
 class Broken(Journal):
@@ -128,6 +138,7 @@ def rig(
     **policy: Any,
 ) -> Rig:
     journal = journal or Journal(":memory:")
+    OPEN.append(journal)
     events: list[Event] = []
     line = Line(
         planner=Planner(
@@ -1100,6 +1111,7 @@ class Where(Journal):
 
 async def test_a_quick_disk_is_written_to_at_once_and_a_slow_one_from_another_thread():
     journal = Where()
+    OPEN.append(journal)
     entry = Granted(approval=Approval(id="1", binding="", granted_at=0, expires_at=1, by="", seen=""))
     pen = Pen(journal=journal)
     await pen.write(entry)

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lookahead.critics.finding import Finding, caution, count, danger, note
@@ -33,14 +33,11 @@ def judge_effects(
     """
     files = [effect for effect in effects if _is_file(effect)]
     others = [effect for effect in effects if not _is_file(effect) and effect.unit != "cents"]
-    gone = [effect for effect in files if effect.happened == "deleted" and not _moved(effect, files)]
+    created = {(posixpath.basename(effect.target), effect.after) for effect in files if effect.happened == "created"}
+    gone = [effect for effect in files if effect.happened == "deleted" and not _moved(effect, created)]
     yield from _deleted(gone, ground, by_git)
     changed = [effect for effect in files if effect.happened == "changed"]
-    thrown = [
-        effect
-        for effect in changed
-        if discards and effect.recoverable is not True and effect.before and not _in_git(effect.target)
-    ]
+    thrown = [effect for effect in changed if discards and _thrown(effect)]
     if thrown:
         yield danger(
             "files.work-lost",
@@ -50,7 +47,7 @@ def judge_effects(
             reach="files",
             names=_names(thrown),
         )
-    yield from _changed([effect for effect in changed if effect not in thrown], files, ground)
+    yield from _changed([effect for effect in changed if not (discards and _thrown(effect))], files, ground)
     yield from _created([effect for effect in files if effect.happened == "created"], ground)
     yield from _outside(files, ground)
     yield from records([effect for effect in others if effect.happened in ("deleted", "changed")])
@@ -65,15 +62,15 @@ def _is_file(effect: Effect) -> bool:
     return effect.happened in ("created", "changed", "deleted") and (effect.what in _FILES or effect.unit == "bytes")
 
 
-def _moved(effect: Effect, files: Iterable[Effect]) -> bool:
+def _thrown(effect: Effect) -> bool:
+    return effect.recoverable is not True and bool(effect.before) and not _in_git(effect.target)
+
+
+def _moved(effect: Effect, created: set[tuple[str, int | None]]) -> bool:
     """Deleted here and created there with the same size and name, or said to be renamed: nothing is lost."""
     if "renamed to" in effect.detail or "moved to" in effect.detail:
         return True
-    name = posixpath.basename(effect.target)
-    return bool(effect.before) and any(
-        other.happened == "created" and other.after == effect.before and posixpath.basename(other.target) == name
-        for other in files
-    )
+    return bool(effect.before) and (posixpath.basename(effect.target), effect.before) in created
 
 
 def _deleted(gone: Sequence[Effect], ground: Ground, by_git: bool) -> Iterator[Finding]:
@@ -170,8 +167,8 @@ def _changed(changed: Sequence[Effect], files: Sequence[Effect], ground: Ground)
                 continue
             if effect.before == effect.after:
                 continue
-        if runs_later(effect.target):
-            yield danger(
+        if later := runs_later(effect.target):
+            yield (danger if later == "system" else caution)(
                 "files.starts-later",
                 f"changes {effect.target}",
                 "what is written there runs later, unasked",
@@ -246,8 +243,8 @@ def _removed(effect: Effect) -> float:
 
 def _created(created: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
     for effect in created:
-        if runs_later(effect.target):
-            yield danger(
+        if later := runs_later(effect.target):
+            yield (danger if later == "system" else caution)(
                 "files.starts-later",
                 f"creates {effect.target}",
                 "what is written there runs later, unasked",

@@ -43,6 +43,8 @@ def _shred(call: Call, ground: Ground) -> Iterator[Finding]:
 
 
 def _device(call: Call, ground: Ground) -> Iterator[Finding]:
+    if set(call.texts) & {"-l", "--list", "-s", "print", "list", "--help", "--version", "-V", "--dump", "-d", "-n"}:
+        return
     yield danger(
         "device.formatted",
         f"{call.name} makes or unmakes a file system or partition",
@@ -55,7 +57,8 @@ def _dd(call: Call, ground: Ground) -> Iterator[Finding]:
     for text in call.texts:
         if text.startswith("of="):
             there = at(call, text[3:], ground)
-            yield from each([written(there, verb="overwrites", emptied=True)])
+            blank = bool({"if=/dev/zero", "if=/dev/urandom", "if=/dev/random", "if=/dev/null"} & set(call.texts))
+            yield from each([written(there, verb="overwrites", emptied=blank)])
 
 
 def _truncate(call: Call, ground: Ground) -> Iterator[Finding]:
@@ -294,9 +297,9 @@ _OUTPUTS: Final = {
     "tree": "-o",
 }
 FILES: Final[dict[str, Rule]] = {
-    **dict.fromkeys(("rm", "unlink", "grm", "srm", "rimraf", "trash-empty"), _rm),
-    **dict.fromkeys(("del", "erase", "rd", "remove-item", "ri", "clear-content"), _windows_del),
-    **dict.fromkeys(("shred", "wipe", "sdelete"), _shred),
+    **dict.fromkeys(("rm", "unlink", "grm", "srm", "trash-empty"), _rm),
+    **dict.fromkeys(("del", "erase", "rd", "remove-item", "clear-content"), _windows_del),
+    **dict.fromkeys(("shred", "wipe", "sdelete", "scrub"), _shred),
     **dict.fromkeys(
         (
             "mkfs",
@@ -310,14 +313,6 @@ FILES: Final[dict[str, Rule]] = {
             "blkdiscard",
             "format",
             "diskpart",
-            "pvremove",
-            "vgremove",
-            "lvremove",
-            "mdadm",
-            "cryptsetup",
-            "hdparm",
-            "badblocks",
-            "zpool",
             "newfs",
             "format-volume",
             "clear-disk",
@@ -339,5 +334,4 @@ FILES: Final[dict[str, Rule]] = {
     "sponge": _tee,
     "rsync": _rsync,
     "rimraf": _unlink_tree,
-    "trash": _unlink_tree,
 }

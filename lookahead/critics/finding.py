@@ -92,7 +92,8 @@ def one_line(text: str, longest: int = LONGEST) -> str:
     """The text as one printable line: nothing in it can move a cursor, turn writing round or show a password."""
     if text.isascii() and text.isprintable() and len(text) <= longest and "=" not in text and ":" not in text:
         return text
-    text = _LOGIN.sub("://…@", text[: 4 * longest])
+    text = text[: 4 * longest].replace("\ue000", "$…").replace("\ue001", "$…")
+    text = _LOGIN.sub("://…@", text)
     text = _SECRET.sub(r"\1…", text)
     shown = "".join(_shown(character) for character in text)
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"

@@ -25,6 +25,8 @@ _HARMLESS: Final = nameset(
     " bugreport backfill fmt-merge-msg mailinfo mailsplit patch-id daemon http-fetch http-push upload-pack"
     " receive-pack shell imap-send fast-export fast-import replace prune repack gc reflog rebase filter-branch"
     " filter-repo clean rm push update-ref checkout-index prune-packed multi-pack-index hook scalar"
+    " check-mailmap check-ref-format credential-store credential-cache fetch-pack"
+    " send-pack replay refs last-modified http-backend fsmonitor--daemon"
 )
 _REFLOG: Final = "only the reflog still knows the old commits, for a while"
 _WORK: Final = "changes that were not committed are gone"
@@ -165,8 +167,8 @@ def _push(args: tuple[Word, ...]) -> Iterator[Finding]:
             "it is rewritten for all",
             *specs[:2],
         )
-    elif found.has("--all", "--tags", "--follow-tags"):
-        yield caution("git.published", f"pushes every branch or tag to {to}", "what has left cannot be called back")
+    elif found.has("--all"):
+        yield caution("git.published", f"pushes every branch to {to}", "what has left cannot be called back")
     else:
         yield note("git.published", f"pushes to {to}", "others can see it then")
 

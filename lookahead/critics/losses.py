@@ -97,11 +97,13 @@ def deleted(found: Place, *, verb: str, whole: bool, some: bool = False) -> Find
 def written(found: Place, *, verb: str, emptied: bool = False, appended: bool = False) -> Finding | None:
     """Something is put there, whatever was there before."""
     shown, reach = found.shown, reach_of(found)
-    if runs_later(found.path):
-        return danger(
+    later = runs_later(found.path)
+    if later:
+        make = danger if later == "system" else caution
+        return make(
             "files.starts-later",
             f"{verb} {shown}",
-            "what is written there runs later, unasked",
+            "what stands there runs later, unasked",
             shown,
             reach=reach,
             loses=False,
@@ -114,7 +116,7 @@ def written(found: Place, *, verb: str, emptied: bool = False, appended: bool = 
         case "root" | "system" | "root-if-empty":
             return danger("files.system-changed", f"{verb} {shown}", "this belongs to the operating system", shown)
         case "protected" if not appended:
-            return danger(
+            return (danger if emptied else caution)(
                 "files.overwritten-protected",
                 f"{verb} {shown}",
                 "keys, settings and backups in it are replaced",

@@ -80,6 +80,30 @@ def machines(call: Call, ground: Ground) -> Iterator[Finding]:
             return
 
 
+_VERBS: Final = nameset(
+    "delete remove destroy purge wipe erase teardown terminate nuke undeploy unregister deregister delete-all"
+)
+_FAMILIAR: Final = nameset(
+    "git man tldr which type help apropos whatis info echo printf grep rg ag ack find fd cat ls test make npm pnpm yarn"
+    " uv cargo poetry pip pip3 pipenv pdm go gem bundle composer dotnet python python3 node pytest sed awk jq curl ssh"
+)
+
+
+def unknown_verb(call: Call) -> Iterator[Finding]:
+    """A program that nobody here knows, told to delete something."""
+    table, same = _table()
+    if same.get(call.name, call.name) in table or call.name in _FAMILIAR or "--help" in call.texts:
+        return
+    verb = next((text for text in [text for text in call.texts if text[:1] != "-"][:3] if text.lower() in _VERBS), None)
+    if verb is not None and call.name:
+        yield caution(
+            "machine.unknown-destroys",
+            f"runs {call.shown}",
+            f"what {call.name} would {verb} cannot be told",
+            loses=True,
+        )
+
+
 def _fits(verb: Verb, texts: list[str]) -> bool:
     if any(text.partition("=")[0] in verb.unless.split() and not text.endswith("=none") for text in texts):
         return False

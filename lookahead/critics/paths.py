@@ -61,11 +61,13 @@ _SYSTEM: Final = nameset(
 _SINKS: Final = frozenset(
     ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/tty", "/dev/zero", "/dev/full")
 )
-_STARTS_LATER: Final = re.compile(
+_RUN_BY_SYSTEM: Final = re.compile(
+    r"(^|/)(authorized_keys2?|rc\.local|crontab|sudoers|ld\.so\.preload)$"
+    r"|(^|/)(cron\.(d|daily|hourly|weekly)|cron/crontabs|sudoers\.d|systemd/(system|user)|init\.d|LaunchAgents|LaunchDaemons)/"
+)
+_RUN_BY_USER: Final = re.compile(
     r"(^|/)(\.(bashrc|bash_profile|bash_login|profile|zshrc|zshenv|zprofile|kshrc|cshrc|inputrc|vimrc|xinitrc)"
-    r"|authorized_keys2?|rc\.local|crontab|sudoers|ld\.so\.preload|\.git/hooks/[^/]+)$"
-    r"|(^|/)(cron\.(d|daily|hourly|weekly)|cron/crontabs|sudoers\.d|systemd/(system|user)|init\.d|LaunchAgents|LaunchDaemons"
-    r"|autostart|profile\.d)/"
+    r"|\.git/hooks/(?!.*\.sample$)[^/]+)$|(^|/)(autostart|profile\.d)/"
 )
 _ALL_OF_IT: Final = nameset("* ** .* *.* ?* [!.]* .[!.]* .??* .[^.]* */ **/* */*")
 
@@ -120,8 +122,8 @@ def _place(path: str, glob: bool, cwd: str, ground: Ground) -> Place:
         return _abroad(full)
     if inside == ".":
         return Place("everything", path)
-    if inside.startswith(".."):
-        return Place("root" if set(inside) <= {".", "/"} else "elsewhere", path, local=False)
+    if inside == ".." or inside.startswith("../"):
+        return Place("root" if re.fullmatch(r"[./]+", inside) else "elsewhere", path, local=False)
     return Place(_by_name(inside, ground), inside + ("/*" if all_of_it else ""))
 
 
@@ -156,7 +158,7 @@ def _abroad(full: str) -> Place:
     if parts[0] in ("home", "Users") and len(parts) == 2:
         return Place("home", full, local=False)
     if full in ("/tmp", "/var/tmp"):
-        return Place("elsewhere", full, local=False)
+        return Place("build", full, local=False)  # others keep things there too
     if parts[0] == "tmp" or full.startswith(("/var/tmp/", "/var/folders/", "/private/tmp/")):
         return Place("temporary", full, local=False)
     if parts[0] in _SYSTEM and (parts[0] not in ("home", "Users", "srv", "opt", "root", "Volumes") or len(parts) == 1):
@@ -220,6 +222,6 @@ def is_secret(path: str) -> bool:
     return any(_any(part, _SECRET) for part in parts)
 
 
-def runs_later(path: str) -> bool:
-    """Whether what is written there is run by somebody else, later, unasked."""
-    return _STARTS_LATER.search(path) is not None
+def runs_later(path: str) -> Literal["system", "user", ""]:
+    """Whether what is written there is run later, unasked: by the system, or whenever its user does something."""
+    return "system" if _RUN_BY_SYSTEM.search(path) else "user" if _RUN_BY_USER.search(path) else ""

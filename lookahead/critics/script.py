@@ -13,7 +13,7 @@ from lookahead.critics.files import FILES
 from lookahead.critics.finding import ORDER, Finding, caution, danger, note
 from lookahead.critics.git import git
 from lookahead.critics.losses import redirects
-from lookahead.critics.machines import PROCESSES, machines, processes
+from lookahead.critics.machines import PROCESSES, machines, processes, unknown_verb
 from lookahead.critics.nameset import nameset
 from lookahead.critics.options import options
 from lookahead.critics.paths import SOMETHING, UNKNOWN, Ground, is_secret
@@ -112,13 +112,15 @@ def judge_call(call: Call, ground: Ground) -> Iterator[Finding]:
     """Everything that is wrong with one program and its words."""
     name = call.name
     yield from redirects(call, ground)
-    if name in FILES or name.startswith("mkfs."):
+    before_dashes = call.texts[: call.texts.index("--")] if "--" in call.texts else call.texts
+    if (name in FILES or name.startswith("mkfs.")) and "--help" not in before_dashes:
         yield from FILES["mkfs" if name.startswith("mkfs") else name](call, ground)
     if name == "git":
         yield from git(call, ground)
     if name in PROCESSES:
         yield from processes(call, ground)
     yield from machines(call, ground)
+    yield from unknown_verb(call)
     yield from sends(call, ground)
     if name in SHELLS or name in CODE or name in ("eval", "source", "."):
         yield from _interpreter(call, ground)
@@ -293,31 +295,35 @@ def _fetched_and_run(script: Script) -> Iterator[Finding]:
 
 def _secrets(script: Script) -> Iterator[Finding]:
     """A key that is read where something is sent leaves with it."""
-    secrets: list[str] = []
+    read: dict[str, bool] = {}
     for call in script.calls:
-        if call.name in _READERS or call.name in SENDERS:
-            keys = _own_keys(call)
-            secrets += [
-                text for text in call.texts if is_secret(text.lstrip("@")) and text[:1] != "-" and text not in keys
-            ]
-        secrets += [one.target for one in call.redirects if one.operator == "<" and is_secret(one.target)]
-        if call.name in ("env", "printenv", "set", "export") and not call.args:
-            secrets.append("the environment")
-    if not secrets:
+        for secret in _read_by(call):
+            read[secret] = read.get(secret, True) and call.name in _KEEPERS
+    if not read:
         return
     carriers = [call for call in script.calls if _carries(call)]
     if carriers:
-        yield danger(
-            "leaves.secret",
-            f"reads {secrets[0]} and sends something with {carriers[-1].name}",
-            "a key that has left is no longer a key",
-            secrets[0],
-            loses=False,
-        )
+        what = f"reads {next(iter(read))} and sends something with {carriers[-1].name}"
+        yield danger("leaves.secret", what, "a key that has left is no longer a key", loses=False)
         return
-    for item in dict.fromkeys(secrets):
-        if item != "the environment" and not re.search(r"(^|/|\.)\.?env(\.|$)", item):
+    for item, kept in read.items():
+        if not kept and item != "the environment" and not re.search(r"(^|/|\.)\.?env(\.|$)", item):
             yield caution("secrets.read", f"reads {item}", "keys that were read can be passed on", item)
+
+
+def _read_by(call: Call) -> Iterator[str]:
+    if call.name in _READERS or call.name in SENDERS:
+        keys = _own_keys(call)
+        for text in call.texts:
+            if is_secret(text.lstrip("@")) and text[:1] != "-" and "://" not in text and text not in keys:
+                yield text
+    yield from (one.target for one in call.redirects if one.operator == "<" and is_secret(one.target))
+    if call.name in ("env", "printenv", "set", "export") and not call.args:
+        yield "the environment"
+
+
+_KEEPERS: Final = nameset("openssl gpg ssh-keygen")
+"""They need a key for what they do, and print it only when asked to."""
 
 
 def _own_keys(call: Call) -> set[str]:

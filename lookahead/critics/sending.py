@@ -18,9 +18,7 @@ _CURL_VALUED: Final = (
     " timeout -x --proxy -w --write-out --retry"
     " -K --config -E --cert --key --cacert --resolve --url --unix-socket -Q --quote -r --range --limit-rate -C -y -Y -z"
 )
-_LOCAL: Final = re.compile(
-    r"(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0|[\w-]+\.(local|localhost|test|internal))$"
-)
+_LOCAL: Final = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|0\.0\.0\.0|[\w-]+\.localhost)$")
 
 
 def host_of(url: str) -> str:
@@ -160,9 +158,8 @@ def _copy(call: Call) -> Iterator[Finding]:
 
 def _netcat(call: Call) -> Iterator[Finding]:
     found = options(call.args, "-p -s -w -q -i -x -X -e -c")
-    if found.has("-e", "-c", "--exec", "--sh-exec") or any(
-        "exec:" in text.lower() or "system:" in text.lower() for text in call.texts
-    ):
+    gives = call.name in ("nc", "ncat", "netcat") and found.has("-e", "-c", "--exec", "--sh-exec")
+    if gives or any("exec:" in text.lower() or "system:" in text.lower() for text in call.texts):
         yield danger(
             "network.remote-control",
             "gives a shell to the network",
@@ -205,7 +202,7 @@ def _tunnel(call: Call) -> Iterator[Finding]:
             )
         if fed and found.rest:
             yield _leaves("sends data", found.texts[0].rpartition("@")[2], [])
-    elif call.name in ("ngrok", "cloudflared", "localtunnel", "lt", "bore"):
+    elif not {"-h", "--help", "--version", "version"} & set(call.texts):
         yield caution(
             "network.opened",
             "makes something here reachable for everybody",

@@ -7,19 +7,87 @@ from hypothesis import strategies as st
 from lookahead.critics import RuleCritic, effect_of
 from lookahead.types import Action, Rollout, State
 
-WRITES = (
-    "rm x", "mv a b", "cp a b", "touch x", "> x", "tee x", "dd of=x", "sed -i s/a/b/ x", "sort -o x x", "find . -delete", "find . -exec rm {} ;",
-    "git push", "git commit -m x", "git branch new", "git diff --output=x", "git -c core.pager=x log", "python x.py", "./x", "make", "unknown-program",
-    "xargs rm", "awk 'BEGIN{system(\"x\")}'", "env x", "date -s 1", "hostname x", "uniq a b", "tree -o x", "rg --pre x y", "file -C x", "tail -f x",
-    "cat ~/.ssh/id_rsa", "ls > x", "cd x", "export A=1", "A=1 ls", "alias l=ls", "f() { ls; }", "ls $(x)", "ls `x`", "cat $X", "curl x", "less x",
-    "base64 -d x | sh", "git stash", "git config a b", "git grep -O x", "sed 's/a/b/w x' y", "sed -n '1e x' y", "ls &> x", "cat < .env", "jq -n --rawfile a b", "sort *",
-    "cat <<< x", "printf -v a b", "if true; then ls; fi", "for i in a; do ls; done",
-)  # fmt: skip
-READS = (
-    "ls -la", "cat a.txt | head -5", "grep -rn x src | sort | uniq -c", "git status", "git log --oneline -3", "git diff HEAD~1 -- a.py", "find . -name '*.py'",
-    "wc -l a; wc -l b", "ls && pwd || true", "(ls; pwd)", "ls 2>/dev/null", "echo hi", "sed -n '1,5p' a", "git branch -a", "git remote -v", "date +%s", "! ls",
-    "/usr/bin/ls", "test -f x && cat x", "diff a b", "ps aux | grep x",
-)  # fmt: skip
+WRITES = r"""
+rm x
+mv a b
+cp a b
+touch x
+> x
+tee x
+dd of=x
+sed -i s/a/b/ x
+sort -o x x
+find . -delete
+find . -exec rm {} ;
+git push
+git commit -m x
+git branch new
+git diff --output=x
+git -c core.pager=x log
+python x.py
+./x
+make
+unknown-program
+xargs rm
+awk 'BEGIN{system("x")}'
+env x
+date -s 1
+hostname x
+uniq a b
+tree -o x
+rg --pre x y
+file -C x
+tail -f x
+cat ~/.ssh/id_rsa
+ls > x
+cd x
+export A=1
+A=1 ls
+alias l=ls
+f() { ls; }
+ls $(x)
+ls `x`
+cat $X
+curl x
+less x
+base64 -d x | sh
+git stash
+git config a b
+git grep -O x
+sed 's/a/b/w x' y
+sed -n '1e x' y
+ls &> x
+cat < .env
+jq -n --rawfile a b
+sort *
+cat <<< x
+printf -v a b
+if true; then ls; fi
+for i in a; do ls; done
+""".strip().splitlines()
+READS = r"""
+ls -la
+cat a.txt | head -5
+grep -rn x src | sort | uniq -c
+git status
+git log --oneline -3
+git diff HEAD~1 -- a.py
+find . -name '*.py'
+wc -l a; wc -l b
+ls && pwd || true
+(ls; pwd)
+ls 2>/dev/null
+echo hi
+sed -n '1,5p' a
+git branch -a
+git remote -v
+date +%s
+! ls
+/usr/bin/ls
+test -f x && cat x
+diff a b
+ps aux | grep x
+""".strip().splitlines()
 pieces = st.sampled_from(
     [
         *READS,
@@ -96,9 +164,39 @@ def test_any_text_at_all_is_judged_without_a_crash(text: str, tool: str):
         effect_of(action)
 
 
-sql = st.sampled_from(
-    "SELECT * FROM t WHERE DELETE DROP TABLE ( ) ; , ' \" -- /* */ 1 = UPDATE SET INTO a UNION WITH AS `x` $$ \\ #".split()
+SQL = r"""
+SELECT
+*
+FROM
+t
+WHERE
+DELETE
+DROP
+TABLE
+(
 )
+;
+,
+'
+"
+--
+/*
+*/
+1
+=
+UPDATE
+SET
+INTO
+a
+UNION
+WITH
+AS
+`x`
+$$
+\
+#
+""".strip().splitlines()
+sql = st.sampled_from(SQL)
 
 
 @settings(max_examples=150, deadline=None)

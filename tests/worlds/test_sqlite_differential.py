@@ -19,7 +19,7 @@ from lookahead.worlds.fork.sqlite import SqliteFork
 NAMES = ("t", "u", "v")
 VALUES = st.sampled_from(["NULL", "0", "1", "2", "1.0", "'a'", "'A'", "'b'", "x'00'", "9"])
 LIMIT = settings(
-    max_examples=int(os.environ.get("LOOKAHEAD_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("LOOKAHEAD_EXAMPLES", "40")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

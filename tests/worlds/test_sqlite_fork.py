@@ -1,13 +1,11 @@
 import hashlib
 import sqlite3
-import threading
 from pathlib import Path
 
-import anyio
 import pytest
 
-from lookahead.errors import NotMyWorld, WorldError, WorldTimeout
-from lookahead.types import Action, Copying, Effect, Observation, Origin, State, Tool
+from lookahead.errors import NotMyWorld, WorldError
+from lookahead.types import Action, Effect, Observation, State, Tool
 from lookahead.worlds.fork.database import DatabaseLimits
 from lookahead.worlds.fork.sqlite import SqliteFork
 
@@ -98,42 +96,42 @@ async def test_an_update_that_sets_what_is_there_already_changes_nothing(path: P
     assert (await preview(path, "UPDATE member SET name = name")).effects == ()
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "INSERT OR REPLACE INTO team VALUES (9, 'red')",
-            {("created", "team", "row", None, 1), ("deleted", "team", "row", 1, None)},
-        ),
-        ("REPLACE INTO team VALUES (1, 'crimson')", {("changed", "team", "row", 1, 1)}),
-        ("REPLACE INTO pair VALUES ('x', 1, 'uno')", {("changed", "pair", "row", 1, 1)}),
-        (
-            "INSERT INTO team VALUES (1, 'a'), (7, 'b') ON CONFLICT(id) DO UPDATE SET name = excluded.name",
-            {("changed", "team", "row", 1, 1), ("created", "team", "row", None, 1)},
-        ),
-        ("DELETE FROM log", set[object]()),
-        ("DELETE FROM pair", {("deleted", "pair", "row", 2, None)}),
-        ("UPDATE pair SET b = b + 10", {("created", "pair", "row", None, 2), ("deleted", "pair", "row", 2, None)}),
-        ("DROP TABLE member", {("deleted", "member", "table", 3, None)}),
-        ("DROP VIEW names", {("deleted", "names", "view", None, None)}),
-        ("DROP TRIGGER gone", {("deleted", "gone", "trigger", None, None)}),
-        ("CREATE INDEX byname ON member(name)", {("created", "byname", "index", None, None)}),
-        ("CREATE TABLE copy AS SELECT * FROM member", {("created", "copy", "table", None, 3)}),
-        ("ALTER TABLE member RENAME TO person", {("changed", "member", "table", 3, 3)}),
-        ("ALTER TABLE log ADD COLUMN who", {("changed", "log", "table", 0, 0)}),
-        ("ALTER TABLE log RENAME COLUMN at TO moment", {("changed", "log", "table", 0, 0)}),
-        (
-            "ALTER TABLE pair DROP COLUMN v",
-            {("changed", "pair", "table", 2, 2), ("deleted", "pair.v", "column", 2, None)},
-        ),
-        ("PRAGMA user_version = 7", {("changed", "user_version", "value", None, None)}),
-        ("EXPLAIN DELETE FROM team", set[object]()),
-    ],
-)
-async def test_effects_are_exact(path: Path, text: str, expected: set[object]):
-    observation = await preview(path, text)
-    assert not observation.failed
-    assert said(observation) == expected
+EXACTLY: list[tuple[str, set[object]]] = [
+    (
+        "INSERT OR REPLACE INTO team VALUES (9, 'red')",
+        {("created", "team", "row", None, 1), ("deleted", "team", "row", 1, None)},
+    ),
+    ("REPLACE INTO team VALUES (1, 'crimson')", {("changed", "team", "row", 1, 1)}),
+    ("REPLACE INTO pair VALUES ('x', 1, 'uno')", {("changed", "pair", "row", 1, 1)}),
+    (
+        "INSERT INTO team VALUES (1, 'a'), (7, 'b') ON CONFLICT(id) DO UPDATE SET name = excluded.name",
+        {("changed", "team", "row", 1, 1), ("created", "team", "row", None, 1)},
+    ),
+    ("DELETE FROM log", set()),
+    ("DELETE FROM pair", {("deleted", "pair", "row", 2, None)}),
+    ("UPDATE pair SET b = b + 10", {("created", "pair", "row", None, 2), ("deleted", "pair", "row", 2, None)}),
+    ("DROP TABLE member", {("deleted", "member", "table", 3, None)}),
+    ("DROP VIEW names", {("deleted", "names", "view", None, None)}),
+    ("DROP TRIGGER gone", {("deleted", "gone", "trigger", None, None)}),
+    ("CREATE INDEX byname ON member(name)", {("created", "byname", "index", None, None)}),
+    ("CREATE TABLE copy AS SELECT * FROM member", {("created", "copy", "table", None, 3)}),
+    ("ALTER TABLE member RENAME TO person", {("changed", "member", "table", 3, 3)}),
+    ("ALTER TABLE log ADD COLUMN who", {("changed", "log", "table", 0, 0)}),
+    ("ALTER TABLE log RENAME COLUMN at TO moment", {("changed", "log", "table", 0, 0)}),
+    (
+        "ALTER TABLE pair DROP COLUMN v",
+        {("changed", "pair", "table", 2, 2), ("deleted", "pair.v", "column", 2, None)},
+    ),
+    ("PRAGMA user_version = 7", {("changed", "user_version", "value", None, None)}),
+    ("EXPLAIN DELETE FROM team", set()),
+]
+
+
+async def test_effects_are_exact(path: Path):
+    for text, expected in EXACTLY:
+        observation = await preview(path, text)
+        assert not observation.failed, text
+        assert said(observation) == expected, text
 
 
 async def test_writing_to_a_view_counts_where_its_trigger_writes(tmp_path: Path):
@@ -151,31 +149,31 @@ async def test_a_full_text_index_is_counted_as_the_table_it_looks_like(path: Pat
     assert said(await preview(path, "DELETE FROM note WHERE note MATCH 'a'")) == {("deleted", "note", "row", 1, None)}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "INSERT INTO member VALUES (1, 1, 'Twin')",
-        "INSERT INTO member(id) VALUES (77)",
-        "SELECT * FROM nowhere",
-        "SELEC 1",
-        "INSERT INTO team VALUES (1)",
-        "DROP TABLE nowhere",
-        "ALTER TABLE pair DROP COLUMN a",
-        "SELECT now()",
-        "DELETE FROM names",
-        "SELECT 'open",
-        "SELECT abs(-9223372036854775808)",
-    ],
-)
-async def test_an_error_is_what_the_real_database_says(path: Path, text: str):
-    connection = sqlite3.connect(path)
-    with pytest.raises(sqlite3.Error) as caught:
-        connection.execute(text).fetchall()
-    connection.close()
-    observation = await preview(path, text, tools={"db": "sql"})
-    assert observation.failed
-    assert observation.content == str(caught.value)
-    assert observation.effects == ()
+WRONG = [
+    "INSERT INTO member VALUES (1, 1, 'Twin')",
+    "INSERT INTO member(id) VALUES (77)",
+    "SELECT * FROM nowhere",
+    "SELEC 1",
+    "INSERT INTO team VALUES (1)",
+    "DROP TABLE nowhere",
+    "ALTER TABLE pair DROP COLUMN a",
+    "SELECT now()",
+    "DELETE FROM names",
+    "SELECT 'open",
+    "SELECT abs(-9223372036854775808)",
+]
+
+
+async def test_an_error_is_what_the_real_database_says(path: Path):
+    for text in WRONG:
+        observation = await preview(path, text, tools={"db": "sql"})
+        connection = sqlite3.connect(path)
+        with pytest.raises(sqlite3.Error) as caught:
+            connection.execute(text).fetchall()
+        connection.close()
+        assert observation.failed
+        assert observation.content == str(caught.value)
+        assert observation.effects == ()
 
 
 async def test_what_a_failing_statement_did_before_it_failed_is_counted(tmp_path: Path):
@@ -189,50 +187,53 @@ async def test_what_a_failing_statement_did_before_it_failed_is_counted(tmp_path
     assert dropped.effects == ()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "COMMIT",
-        "END",
-        "ROLLBACK",
-        "/* hello */ commit",
-        "BEGIN",
-        "SAVEPOINT a",
-        "RELEASE a",
-        "ATTACH 'other.db' AS other",
-        "DETACH main",
-        "VACUUM",
-        "VACUUM INTO 'stolen.db'",
-        "-- c\nVACUUM main INTO 'stolen.db'",
-        "PRAGMA journal_mode = WAL",
-        "PRAGMA journal_mode = DELETE",
-        "PRAGMA writable_schema = ON",
-        "PRAGMA wal_checkpoint(TRUNCATE)",
-        "PRAGMA auto_vacuum = FULL",
-        "PRAGMA incremental_vacuum",
-        "PRAGMA main.locking_mode = EXCLUSIVE",
-        "PRAGMA temp_store_directory = '/tmp'",
-        "PRAGMA optimize",
-        "SELECT load_extension('evil')",
-        "SELECT fts3_tokenizer('simple', x'00')",
-        "CREATE TEMP TABLE mine(a)",
-        "CREATE TEMP TRIGGER mine AFTER INSERT ON team BEGIN SELECT 1; END",
-        "CREATE VIRTUAL TABLE f USING csv(filename='/etc/passwd')",
-        "SELECT * FROM sqlite_temp_master",
-        "SELECT last_insert_rowid()",
-        "SELECT total_changes()",
-        "BEGIN; DELETE FROM team",
-        "DELETE FROM team; ATTACH 'other.db' AS other; CREATE TABLE other.t(a)",
-        "DELETE FROM team; VACUUM INTO 'stolen.db'",
-        "SELECT 1; PRAGMA journal_mode=WAL",
-    ],
-)
-async def test_what_a_rollback_cannot_take_back_is_not_imagined(path: Path, text: str, monkeypatch: pytest.MonkeyPatch):
+BEYOND = [
+    "COMMIT",
+    "END",
+    "ROLLBACK",
+    "/* hello */ commit",
+    "BEGIN",
+    "SAVEPOINT a",
+    "RELEASE a",
+    "ATTACH 'other.db' AS other",
+    "DETACH main",
+    "VACUUM",
+    "VACUUM INTO 'stolen.db'",
+    "-- c\nVACUUM main INTO 'stolen.db'",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA journal_mode = DELETE",
+    "PRAGMA writable_schema = ON",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+    "PRAGMA auto_vacuum = FULL",
+    "PRAGMA incremental_vacuum",
+    "PRAGMA main.locking_mode = EXCLUSIVE",
+    "PRAGMA temp_store_directory = '/tmp'",
+    "PRAGMA optimize",
+    "SELECT load_extension('evil')",
+    "SELECT fts3_tokenizer('simple', x'00')",
+    "CREATE TEMP TABLE mine(a)",
+    "CREATE TEMP TRIGGER mine AFTER INSERT ON team BEGIN SELECT 1; END",
+    "CREATE VIRTUAL TABLE f USING csv(filename='/etc/passwd')",
+    "SELECT * FROM sqlite_temp_master",
+    "SELECT last_insert_rowid()",
+    "SELECT total_changes()",
+    "BEGIN; DELETE FROM team",
+    "DELETE FROM team; ATTACH 'other.db' AS other; CREATE TABLE other.t(a)",
+    "DELETE FROM team; VACUUM INTO 'stolen.db'",
+    "SELECT 1; PRAGMA journal_mode=WAL",
+]
+
+
+async def test_what_a_rollback_cannot_take_back_is_not_imagined(path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(path.parent)
     before = trace(path)
     async with SqliteFork(path) as fork:
-        with pytest.raises(NotMyWorld):
-            await fork(STATE, sql(text))
+        for text in BEYOND:
+            try:
+                observation = await fork(STATE, sql(text))
+            except NotMyWorld:
+                continue
+            pytest.fail(f"{text!r} was imagined: {observation.content}")
     assert trace(path) == before
 
 
@@ -306,131 +307,6 @@ async def test_a_foreign_key_that_is_checked_at_the_commit_is_checked(tmp_path: 
     observation = await preview(path, "INSERT INTO b VALUES (1)", prepare=foreign_keys)
     assert observation.content == "FOREIGN KEY constraint failed"
     assert observation.effects == ()
-
-
-async def follow(fork: SqliteFork, *texts: str) -> tuple[State, list[Observation]]:
-    state, seen = STATE, list[Observation]()
-    for text in texts:
-        observation = await fork(state, sql(text))
-        state = state.then(sql(text), observation)
-        seen.append(observation)
-    return state, seen
-
-
-async def test_a_second_imagined_step_sees_what_the_first_did(path: Path):
-    before = trace(path)
-    async with SqliteFork(path) as fork:
-        _, seen = await follow(
-            fork,
-            "DELETE FROM member WHERE id = 1",
-            "SELECT count(*) AS n FROM member",
-            "DELETE FROM member",
-            "SELECT count(*) AS n FROM log",
-        )
-        assert [o.content for o in seen] == ["1 row changed", '[{"n": 2}]', "2 rows changed", '[{"n": 3}]']
-        assert said(seen[2]) == {("deleted", "member", "row", 2, None), ("created", "log", "row", None, 2)}
-        assert (await fork(STATE, sql("SELECT count(*) AS n FROM member"))).content == '[{"n": 3}]'
-    assert trace(path) == before
-
-
-async def test_branches_of_one_imagined_state_do_not_see_each_other(path: Path):
-    async with SqliteFork(path) as fork:
-        state, _ = await follow(fork, "DELETE FROM member WHERE id = 1")
-        answers: dict[int, str] = {}
-
-        async def branch(number: int) -> None:
-            action = sql(f"INSERT INTO team VALUES ({10 + number}, 'b{number}')")
-            after = state.then(action, await fork(state, action))
-            answers[number] = (await fork(after, sql("SELECT max(id) AS m, count(*) AS n FROM team"))).content
-
-        async with anyio.create_task_group() as group:
-            for number in range(6):
-                group.start_soon(branch, number)
-    assert answers == {n: f'[{{"m": {10 + n}, "n": 4}}]' for n in range(6)}
-
-
-async def test_a_discarded_copy_is_made_again_by_replaying(path: Path):
-    async with SqliteFork(path) as fork:
-        assert isinstance(fork, Copying)
-        state, _ = await follow(fork, "DELETE FROM member WHERE id = 1", "DELETE FROM member WHERE id = 2")
-        await fork.discard()
-        assert (await fork(state, sql("SELECT name FROM member"))).content == '[{"name": "Cid"}]'
-
-
-async def test_a_future_that_reality_has_overtaken_is_not_answered(path: Path):
-    async with SqliteFork(path) as fork:
-        state, _ = await follow(fork, "DELETE FROM member")
-        make(path, "DELETE FROM member WHERE id = 1", mode="delete")
-        with pytest.raises(NotMyWorld, match="came out differently"):
-            await fork(state, sql("SELECT 1"))
-
-
-async def test_a_branch_with_a_change_that_this_world_cannot_replay_is_not_answered(path: Path):
-    model = Observation(content="done", origin=Origin(kind="model", world="m"))
-    async with SqliteFork(path, tools={"db": "sql"}) as fork:
-        with pytest.raises(NotMyWorld, match="answered by m"):
-            await fork(STATE.then(Action(tool="shell"), model), sql("SELECT 1"))
-        with pytest.raises(NotMyWorld):
-            await fork(STATE.then(sql("VACUUM"), model), sql("SELECT 1"))
-
-
-async def test_the_application_reads_while_a_preview_writes_and_a_busy_database_is_a_clear_error(path: Path):
-    application = sqlite3.connect(path, isolation_level=None)
-    application.execute("BEGIN IMMEDIATE")
-    async with SqliteFork(path, limits=DatabaseLimits(busy_seconds=0.05)) as fork:
-        with pytest.raises(WorldError, match="locked by its application"):
-            await fork(STATE, sql("DELETE FROM team"))
-        assert (await fork(STATE, sql("SELECT count(*) AS n FROM team"))).content == '[{"n": 3}]'
-        application.execute("ROLLBACK")
-        assert (await fork(STATE, sql("DELETE FROM team"))).content == "3 rows changed"
-    application.execute("DELETE FROM team WHERE id = 1")
-    application.close()
-
-
-async def test_committed_rows_that_only_the_log_holds_are_seen_and_left_there(tmp_path: Path):
-    path = tmp_path / "app.db"
-    make(path, SCHEMA, mode="wal")
-    application = sqlite3.connect(path, isolation_level=None)
-    application.execute("INSERT INTO team VALUES (4, 'new')")
-    crashed = {name: (tmp_path / name).read_bytes() for name in ("app.db", "app.db-wal")}
-    application.close()
-    lone = tmp_path / "crashed"
-    lone.mkdir()
-    for name, data in crashed.items():
-        (lone / name).write_bytes(data)
-    async with SqliteFork(lone / "app.db") as fork:
-        assert (await fork(STATE, sql("SELECT count(*) AS n FROM team"))).content == '[{"n": 4}]'
-        assert (await fork(STATE, sql("DELETE FROM team"))).content == "4 rows changed"
-    assert {name: (lone / name).read_bytes() for name in crashed} == crashed
-
-
-async def test_a_statement_that_takes_too_long_is_stopped(path: Path):
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
-    async with SqliteFork(path, limits=DatabaseLimits(seconds=0.2)) as fork:
-        with pytest.raises(WorldTimeout):
-            await fork(STATE, sql(endless + "SELECT count(*) FROM n"))
-        with pytest.raises(WorldTimeout):
-            await fork(STATE, sql(endless + "INSERT INTO log SELECT 'x', i FROM n"))
-
-
-async def test_a_cancelled_preview_stops_and_frees_the_database(path: Path):
-    before = trace(path)
-    endless = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) DELETE FROM log WHERE at IN (SELECT i FROM n)"
-    )
-    threads = threading.active_count()
-    async with SqliteFork(path, limits=DatabaseLimits(seconds=60)) as fork:
-        make(path, "INSERT INTO log VALUES ('x', -1)")
-        before = trace(path)
-        with anyio.move_on_after(0.2) as scope:
-            await fork(STATE, sql(endless))
-        assert scope.cancelled_caught
-        assert trace(path) == before
-        application = sqlite3.connect(path, timeout=0)
-        application.execute("DELETE FROM team")
-        application.rollback()
-        application.close()
-    assert threading.active_count() <= threads + 4
 
 
 async def test_rows_that_come_back_are_bounded(path: Path):

@@ -107,7 +107,7 @@ def _same_or_opposite(given: JsonValue, declared: JsonValue) -> bool:
     return canonical(given) == canonical(declared)
 
 
-def _fits(value: JsonValue, schema: Mapping[str, JsonValue]) -> bool:
+def _fits(value: object, schema: Mapping[str, JsonValue]) -> bool:
     """Whether a value is allowed by the plain parts of a schema: type, enum, const."""
     if "const" in schema and canonical(schema["const"]) != canonical(value):
         return False
@@ -120,8 +120,7 @@ def _fits(value: JsonValue, schema: Mapping[str, JsonValue]) -> bool:
         return True
     if value is True or value is False:
         return "boolean" in names
-    thing: object = value
-    return any(isinstance(thing, _TYPES.get(name, ())) for name in names)
+    return any(isinstance(value, _TYPES.get(name, ())) for name in names)
 
 
 def _effects(structured: JsonValue) -> tuple[Effect, ...] | None:

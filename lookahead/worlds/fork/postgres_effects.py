@@ -6,6 +6,7 @@ from typing import Any, Self, cast
 
 from lookahead.types import Effect, Happened
 from lookahead.worlds.fork.database import first_word
+from lookahead.worlds.fork.postgres_guard import words
 
 _ROWS = """
 SELECT relid::bigint, n_tup_ins, n_tup_upd, n_tup_del FROM pg_catalog.pg_stat_xact_user_tables
@@ -252,6 +253,9 @@ def _said_only(statements: Sequence[str], names: Collection[str]) -> Iterable[Ef
         if first in ("grant", "revoke", "comment"):
             what = "comment" if first == "comment" else "privilege"
             yield Effect(happened="changed", target="schema", what=what, detail=_short(statement))
+        own = words(statement)
+        if own & {"nextval", "setval"} or ("restart" in own and own & {"sequence", "identity"}):
+            yield Effect(happened="changed", target="a sequence", what="value", detail=_short(statement))
         if first == "notify":
             yield Effect(happened="sent", target="a listening connection", what="message", detail=_short(statement))
     if "pg_notify" in names:

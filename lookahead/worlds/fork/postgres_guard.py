@@ -58,6 +58,7 @@ _FILLERS = frozenset(
 )
 _TEMPORARY = re.compile(r"^\W*create\s+((or|replace|global|local)\s+)*temp|\binto\s+temp(orary)?\s", re.IGNORECASE)
 _LANGUAGE = re.compile(r"""\blanguage\s+['"]?(\w+)""", re.IGNORECASE)
+_SAYS = re.compile(r"\blanguage\b", re.IGNORECASE)
 _BODY = frozenset({"commit", "rollback", "execute", "copy", "prepare", "vacuum", "load", "set_config"})
 """In the body of a block or a function: it ends the transaction, or runs text that nobody can see beforehand."""
 
@@ -66,8 +67,8 @@ HARMLESS = frozenset(
         *("random", "random_normal", "setseed", "clock_timestamp", "timeofday", "gen_random_uuid", "uuidv7", "uuidv4"),
         *("nextval", "setval", "pg_sleep", "pg_sleep_for", "pg_sleep_until", "pg_notify", "pg_is_in_recovery"),
         *("pg_current_wal_lsn", "pg_table_size", "pg_relation_size", "pg_total_relation_size", "pg_database_size"),
-        *("pg_indexes_size", "pg_tablespace_size", "lo_creat", "lo_create", "lo_from_bytea", "lo_get", "lo_put"),
-        *("lo_unlink", "txid_current", "txid_current_if_assigned", "pg_current_xact_id"),
+        *("pg_indexes_size", "pg_tablespace_size", "lo_get", "txid_current", "txid_current_if_assigned"),
+        "pg_current_xact_id",
         *("pg_current_xact_id_if_assigned", "suppress_redundant_updates_trigger", "tsvector_update_trigger"),
         *("tsvector_update_trigger_column", "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared"),
         *("pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared"),
@@ -186,8 +187,10 @@ def objection(statement: str) -> str | None:
         return "membership in a role reaches beyond this database"
     if first in ("create", "alter", "drop", "refresh") and "concurrently" in said:
         return "what works concurrently cannot run inside a transaction"
-    if first in ("create", "do") and (other := set(_LANGUAGE.findall(statement.lower())) - {"sql", "plpgsql"}):
-        return f"the language {sorted(other)[0]} can do anything"
+    if first in ("create", "do"):
+        languages = _LANGUAGE.findall(statement)
+        if {name.lower() for name in languages} - {"sql", "plpgsql"} or len(languages) != len(_SAYS.findall(statement)):
+            return "only the languages sql and plpgsql can be looked into"
     if first in ("do", "call") and (found := sorted(_BODY & said)):
         return (
             f"the block says {found[0].upper()}: it ends the transaction, or runs text that nobody can see beforehand"

@@ -3,7 +3,6 @@
 import fnmatch
 import posixpath
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
@@ -98,7 +97,7 @@ def place(path: str, *, glob: bool = True, cwd: str = "", ground: Ground) -> Pla
     return _place(path, glob, cwd, ground)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=32_768)
 def _place(path: str, glob: bool, cwd: str, ground: Ground) -> Place:
     path = path.replace("\\", "/") if re.match(r"^[A-Za-z]:[\\/]", path) else path
     if re.fullmatch(r"[A-Za-z]:[\\/]*\*?", path):
@@ -200,9 +199,13 @@ def _by_name(inside: str, ground: Ground) -> Kind:
     return "build" if any(_any(part, _BUILDS) for part in parts) else "inside"
 
 
-@lru_cache(maxsize=4096)
-def _any(name: str, patterns: Sequence[str]) -> bool:
-    return any(name == pattern or fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+@lru_cache(maxsize=64)
+def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns) or r"(?!)")
+
+
+def _any(name: str, patterns: tuple[str, ...]) -> bool:
+    return _pattern(patterns).match(name) is not None
 
 
 def is_protected(path: str, protected: tuple[str, ...]) -> bool:

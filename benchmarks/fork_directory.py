@@ -1,7 +1,7 @@
 """How long one imagined command takes in a copy of a directory, beside a plain copy of it in the same run.
 
-    python benchmarks/fork_directory.py
-    python benchmarks/fork_directory.py --files 100000 --megabytes 1000
+python benchmarks/fork_directory.py
+python benchmarks/fork_directory.py --files 100000 --megabytes 1000
 """
 
 import argparse
@@ -85,7 +85,9 @@ def main() -> int:
             if files == arguments.files and arguments.copies:
                 copied = plain_copies(folder, arguments.copies)
                 print(row(f"plain copy and its removal: {size}", copied), flush=True)
-                print(f"\nA fork takes 1/{statistics.median(copied) / medians[f'`true` {files}']:,.0f} of a plain copy.")
+                print(
+                    f"\nA fork takes 1/{statistics.median(copied) / medians[f'`true` {files}']:,.0f} of a plain copy."
+                )
     growth = medians[f"`true` {arguments.files}"] / medians["`true` 100"]
     print(f"The large directory takes {growth:.2f} times as long as one of 100 files.")
     slowest = medians[f"`true` {arguments.files}"]

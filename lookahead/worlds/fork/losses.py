@@ -17,6 +17,7 @@ GIT_ENVIRONMENT: Final = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_TERMINAL_PROMPT": "0",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM": "1",
 }
 _CHUNK: Final = 1 << 20
 _HASHED: Final = 1 << 30

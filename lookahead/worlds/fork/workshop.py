@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -29,6 +30,8 @@ from lookahead.worlds.fork.who import event_loop, file_mask, is_privileged
 
 _CROSS_DEVICE: Final = (os.strerror(errno.EXDEV), os.strerror(errno.EOVERFLOW))
 """What an overlay says to a rename of a folder, and to a user that it cannot name; the real directory would not."""
+
+_GIT: Final = re.compile(r"(?<![\w./-])git(?![\w.-])")
 
 
 class _NoOverlay(Exception):
@@ -160,6 +163,8 @@ class Workshop:
             outside = opened.ground.named_outside(call.text, order["cwd"])
             if outside:
                 raise NotMyWorld(f"{self.name}: it reaches outside {self.path} ({outside}), where there is no copy")
+            if _GIT.search(call.text) and any(visible.git_above(self.path)):
+                raise NotMyWorld(f"{self.name}: git works on its whole repository, and {self.path} is but a part of it")
             outcome = self._confined(job, opened, room, order)
             return command_answer(outcome, made, call, opened.ground, order["cwd"], self.name)
         run = Run(order, self.limits.output)

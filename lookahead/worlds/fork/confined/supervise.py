@@ -79,6 +79,8 @@ def _forget_the_caller(keep: tuple[int, ...]) -> None:
 def _watch(plan: Room, control: int, output: int, body: Body | None, keep: tuple[int, ...]) -> None:
     inside, reports = os.pipe()
     alive, life = os.pipe()
+    # A program that has changed its user may not be looked at in /proc, by which its child is told who it is.
+    linux.prctl(linux.PR_SET_DUMPABLE, 1)
     try:
         init = linux.fork_into(_NAMESPACES)
     except OSError as cause:
@@ -91,6 +93,7 @@ def _watch(plan: Room, control: int, output: int, body: Body | None, keep: tuple
         os.close(descriptor)
     try:
         _be_the_same_user(plan, init)
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)
         os.write(life, b"g")
         report = _until_the_end(plan, control, inside)
         if report.get("still_running") == 0:

@@ -1,0 +1,248 @@
+"""JSON values: their strings in one row, and back; and which of them are secrets because of the field that holds them."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple, cast
+
+from pydantic import JsonValue
+
+from lookahead.redact.convincing import phrase
+from lookahead.redact.fields import credentials, mark_of
+from lookahead.redact.forms import Find, tokens
+from lookahead.redact.names import Promise, mixed, promise, prose, random_like, stands_in
+from lookahead.redact.places import flags
+
+BORDER: Final = "\x00"
+"""Stands between the strings of a value, so that nothing but a split secret is read across."""
+
+_SCALARS: Final = frozenset((int, float, bool, type(None)))
+
+
+class Parts:
+    """What a value is made of."""
+
+    def __init__(self) -> None:
+        self.leaves: list[str] = []
+        """Every string, in order."""
+        self.keys: set[str] = set()
+        self.holders: set[str] = set()
+        """The keys of more than a number."""
+
+
+def copied(value: JsonValue, parts: Parts) -> JsonValue:
+    """A deep copy; its parts are noted on the way."""
+    if isinstance(value, dict):
+        parts.keys.update(value)
+        leaf, holder = parts.leaves.append, parts.holders.add
+        new = dict(value)
+        for key, item in value.items():
+            kind = type(item)
+            if kind is str:
+                leaf(cast(str, item))
+                holder(key)
+            elif kind not in _SCALARS:
+                holder(key)
+                new[key] = copied(item, parts)
+        return new
+    if isinstance(value, list):
+        return [copied(item, parts) for item in value]
+    if isinstance(value, str):
+        parts.leaves.append(value)
+    return value
+
+
+def rebuilt(value: JsonValue, leaves: Iterator[str], keys: dict[str, str]) -> JsonValue:
+    """The same shape with other strings, and with other keys where they are named."""
+    if isinstance(value, dict):
+        new: dict[str, JsonValue] = {}
+        for key, item in value.items():
+            name, number = keys.get(key, key), 2
+            while name in new:  # Two secrets may have been keys of one object: it keeps both.
+                name, number = f"{keys.get(key, key)}#{number}", number + 1
+            new[name] = rebuilt(item, leaves, keys)
+        return new
+    if isinstance(value, list):
+        return [rebuilt(item, leaves, keys) for item in value]
+    return next(leaves) if isinstance(value, str) else value
+
+
+# ---- fields ------------------------------------------------------------------------------------------------------
+
+LABELS: Final = frozenset(
+    "name key field variable header env k param parameter id label option setting selector element ref locator target "
+    "placeholder xpath css input aria-label question prompt title type kind".split()
+)
+"""Fields that may name what another field of the same object holds …"""
+_CONTENTS: Final = frozenset(
+    "value val v content data default values string stringvalue text current new old plain raw input answer keys".split()
+)
+"""… and the fields that may hold it."""
+_KEY_MATERIAL: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "k"))
+"""The secret members of a JSON web key."""
+_FLAG: Final = re.compile(r"-{1,2}[A-Za-z][\w\-]{2,60}")
+_WORD: Final = re.compile(r"[A-Za-z][\w\-]*")
+_NAME_ALONE: Final = re.compile(r"\x00([\w.\-]{2,64})(?=\x00|\Z)")
+
+
+class Held(NamedTuple):
+    """A stretch of one string that is a secret."""
+
+    leaf: int
+    start: int
+    end: int
+    kind: str
+
+
+def has_fields(parts: Parts, whole: str, anchors: tuple[str, ...]) -> bool:
+    """Whether it is worth asking which fields hold secrets."""
+    if "\x00-" in whole or "kty" in parts.keys or any(map(promise, parts.holders)):
+        return True
+    if not anchors:
+        return False
+    return not LABELS.isdisjoint(parts.keys) or any(map(promise, _NAME_ALONE.findall(BORDER + whole)))
+
+
+def fields(value: JsonValue) -> Iterator[Held]:
+    """The strings that are secrets because of the field, the label or the flag beside them."""
+    yield from _Walk().into(value, "", Promise.NOTHING)
+
+
+class _Walk:
+    """Goes through a value in the order in which its strings are noted, and keeps count of them."""
+
+    def __init__(self) -> None:
+        self._leaf = 0
+
+    def into(self, value: JsonValue, name: str, means: Promise) -> Iterator[Held]:
+        if isinstance(value, str):
+            self._leaf += 1
+            if means:
+                yield from _judged(self._leaf - 1, value, name, means)
+        elif isinstance(value, list):
+            yield from self._list(value, name, means)
+        elif isinstance(value, dict):
+            yield from self._object(value, name, means)
+
+    def _list(self, value: list[JsonValue], name: str, means: Promise) -> Iterator[Held]:
+        if len(value) > 1 and all(isinstance(item, str) for item in value):
+            words = cast(list[str], value)
+            if any(word.startswith("-") for word in words):
+                yield from _command(self._leaf, words)
+            if len(words) == 2 and name.lower() in ("auth", "basic_auth", "credentials", "login", "userpass"):
+                name, means = "password", Promise.LIKELY
+        before = ""
+        for number, item in enumerate(value):
+            flagged = isinstance(item, str) and _FLAG.fullmatch(before) is not None and not item.startswith("-")
+            paired = len(value) == 2 and number == 1 and before != ""
+            own = promise(before) if flagged or paired else Promise.NOTHING
+            yield from self.into(item, before if own else name, own or means)
+            before = item if isinstance(item, str) else ""
+
+    def _object(self, value: dict[str, JsonValue], name: str, means: Promise) -> Iterator[Held]:
+        label, labelled = _label(value)
+        for key, item in value.items():
+            low, own = key.lower(), promise(key)
+            if labelled and low in _CONTENTS:
+                yield from self.into(item, label, max(labelled, own))
+            elif own and labelled and low in LABELS and isinstance(item, str):
+                yield from self.into(item, key, Promise.NOTHING)
+            elif "kty" in value and key in _KEY_MATERIAL:
+                yield from self.into(item, "private_key", Promise.SURELY)
+            elif own:
+                yield from self.into(item, key, own)
+            elif means is Promise.SURELY and low in _CONTENTS:
+                yield from self.into(item, name, means)
+            else:
+                yield from self.into(item, name, min(means, Promise.PERHAPS))
+
+
+def _label(value: dict[str, JsonValue]) -> tuple[str, Promise]:
+    """What an object says that its value is: `{"name": "DB_PASSWORD", "value": …}`, `{"selector": "#password", "text": …}`."""
+    best, most = "", Promise.NOTHING
+    for key, item in value.items():
+        if isinstance(item, str) and len(item) <= 96 and key.lower() in LABELS:
+            means, name = promise(item), item
+            if not means:
+                # A sentence or a selector that mentions one: then the value itself must look like one as well.
+                name = next((word for word in _WORD.findall(item) if promise(word) is Promise.SURELY), "")
+                means = Promise.LIKELY if name else Promise.NOTHING
+            if means > most:
+                best, most = name, means
+    return best, most
+
+
+def _command(first: int, words: list[str]) -> Iterator[Held]:
+    """A command as a list of its words, read like one line."""
+    for find in flags(" ".join(words)):
+        place = 0
+        for number, word in enumerate(words):
+            start, end = max(find.start, place), min(find.end, place + len(word))
+            if start < end:
+                yield Held(first + number, start - place, end - place, find.kind)
+            place += len(word) + 1
+
+
+def _judged(leaf: int, value: str, name: str, means: Promise) -> Iterator[Held]:
+    if not value.strip() or stands_in(value) or "[redacted:" in value:
+        return
+    kind = mark_of(name)
+    if kind == "authorization":
+        yield from (Held(leaf, find.start, find.end, kind) for find in credentials(value, 0) if find.end > find.start)
+        return
+    if means is Promise.SURELY:
+        secret = not prose(value) or (kind in ("passphrase", "password") and phrase(value))
+    elif means is Promise.LIKELY:
+        code = kind == "code" and value.isdigit() and 3 <= len(value) <= 10
+        secret = (mixed(value) or random_like(value) or code) and not prose(value)
+    else:
+        secret = random_like(value) and " " not in value
+    if secret:
+        yield Held(leaf, 0, len(value), kind)
+
+
+# ---- tokens cut in pieces ----------------------------------------------------------------------------------------
+
+_FRONTS: Final = re.compile(
+    r"\x00(?:A[KS]IA|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|sk[-_]|rk_|AIza|hf_|npm_|pypi-|SG\.|eyJ|dop_v1|shpat_|ya29"
+    r"|hvs\.|SK[0-9a-f]|gsk_|key-|dapi|r8_|nvapi-|lin_|figd_)"
+)
+_MOST: Final = 12
+
+
+def split_tokens(text: str) -> Iterator[Find]:
+    """Tokens cut in pieces over neighbouring strings: what looks like the front of one is put together with the next."""
+    for match in _FRONTS.finditer(BORDER + text):
+        start = stop = match.start()
+        pieces: list[tuple[int, int]] = []
+        while len(pieces) < _MOST and stop <= len(text):
+            end = text.find(BORDER, stop)
+            end = len(text) if end < 0 else end
+            if end - stop > 400 or any(char.isspace() for char in text[stop:end]):
+                break
+            pieces.append((stop, end))
+            stop = end + 1
+        if len(pieces) > 1 and start < len(text):
+            yield from _together(text, pieces)
+
+
+def _together(text: str, pieces: list[tuple[int, int]]) -> Iterator[Find]:
+    for count in range(1, len(pieces) + 1):
+        whole = "".join(text[start:end] for start, end in pieces[:count])
+        found = next(tokens(whole, 0, min(len(whole), 12)), None)
+        if found is None or found.start:
+            continue
+        # The next piece belongs to it as well when it looks like one: a token has no words in it.
+        while count < min(len(pieces), 4) and _goes_on(text[slice(*pieces[count])]):
+            count += 1
+        if count > 1:
+            whole = "".join(text[start:end] for start, end in pieces[:count])
+            yield Find(*pieces[0], found.kind, whole)
+            yield from (Find(start, end, found.kind) for start, end in pieces[1:count])
+        return
+
+
+_PIECE: Final = re.compile(r"[A-Za-z0-9_\-]{4,200}")
+
+
+def _goes_on(piece: str) -> bool:
+    return _PIECE.fullmatch(piece) is not None and mixed(piece, 4) and random_like(piece, 6)

@@ -1,0 +1,83 @@
+"""A quick look at the words of a text: is there any that could stand beside a secret? Most texts have none."""
+
+import re
+from typing import Final, NamedTuple
+
+ANCHORS: Final = (
+    "pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie", "sess", "sig", "otp", "pin", "cvv", "cvc", "jwt", "mnemonic",
+    "seed", "kennwort", "contrase", "senha", "psk", "sid", "pw", "wachtwoord", "phrase", "heslo", "parola", "bearer", "macaroon",
+    "парол", "密码", "口令", "パスワード", "비밀번호", "lösenord",
+)  # fmt: skip
+"""Every name of a secret holds one of these, and each search for a name begins with one: that is what an engine does fastest."""
+_FOREIGN: Final = tuple(anchor for anchor in ANCHORS if not anchor.isascii())
+
+_NAMES: Final = re.compile(
+    r"passw|passphr|passc|passk|secret|token|cookie|credential|authoriz|authoris|apikey|kennwort|contrase|wachtwoord|mnemonic|session|signature|bearer|macaroon"
+    r"|(?:keys?|pwds?|pw|pass|passe|pin|otp|totp|sid|sig|cv[vc]|jwt|psk|auth|creds?|seed|phrase|senha|heslo|parola|sess)\Z"
+)
+_PROGRAMS: Final = re.compile(
+    r"(?:curl|wget|mysql\w*|mycli|mariadb\w*|percona\w*|sshpass|zip\w*|unzip|rar|unrar|mongo\w*|cqlsh|influx|hive|beeline|rabbitmq\w*|psexec|ipmitool|vncviewer|tsql|freebcp"
+    r"|isql|login|redis|valkey|keydb|snmp\w+|lftp|elasticsearch\w*|smb\w+|rpcclient|winexe|ldap\w+|mutt|sqlcmd|bcp|osql|plink|pscp|psftp|putty|kitty"
+    r"|openssl|aescrypt|htpasswd|chpasswd|echo|printf|vault|literal|net|sudo|keygen|htpasswd)\Z"
+)
+_LETTERS: Final = bytes(
+    byte | 32 if chr(byte).isalpha() and byte < 128 else 32 for byte in range(256)
+)  # fmt: skip
+_MOST: Final = 50_000
+
+
+_STATEMENTS: Final = frozenset((b"into", b"identified", b"password", b"passwords", b"bearer", b"basic", b"auth", b"httpbasicauth", b"basicauth"))
+
+
+class Hints(NamedTuple):
+    """What the words of a text make worth a closer look."""
+
+    anchors: tuple[str, ...] = ()
+    programs: bool = False
+    """A program that takes secrets is named."""
+    statements: bool = False
+    """A word of SQL or of HTTP is there that a secret may follow."""
+
+
+NONE: Final = Hints()
+_dull: set[bytes] = set()
+_hot: dict[bytes, Hints] = {}
+
+
+def hints(text: str) -> Hints:
+    """Judges every word once in the life of the process; a word seen before costs a look into a set."""
+    words = set(text.encode("latin-1", "replace").translate(_LETTERS).split()) - _dull
+    foreign = () if text.isascii() else _foreign(text.lower())
+    if not words and not foreign:
+        return NONE
+    anchors = dict.fromkeys(foreign)
+    programs = statements = False
+    for word in words:
+        hint = _hot.get(word) or _judge(word)
+        anchors.update(dict.fromkeys(hint.anchors))
+        programs = programs or hint.programs
+        statements = statements or hint.statements
+    return Hints(tuple(anchors), programs, statements)
+
+
+def _foreign(low: str) -> tuple[str, ...]:
+    return tuple(anchor for anchor in _FOREIGN if anchor in low)
+
+
+def _judge(word: bytes) -> Hints:
+    if len(word) > 40:
+        word = word[:20] + word[-20:]
+    text = word.decode()
+    anchors: tuple[str, ...] = ()
+    if _NAMES.search(text):
+        anchors = tuple(anchor for anchor in ANCHORS if anchor in text)
+    hint = Hints(anchors, _PROGRAMS.match(text) is not None, word in _STATEMENTS)
+    if hint == NONE:
+        if len(_dull) > _MOST:
+            _dull.clear()
+        _dull.add(word)
+    else:
+        if len(_hot) > _MOST:
+            _hot.clear()
+        _hot[word] = hint
+    return hint

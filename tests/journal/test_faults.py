@@ -569,6 +569,24 @@ def test_making_a_journal_that_another_process_is_making_waits_for_it(path: str,
     assert journal.verify().ok
 
 
+def test_making_a_journal_waits_for_somebody_who_only_looks(path: str, reopen: Reopen, make: Any) -> None:
+    Path(path).touch()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM sqlite_master").fetchall()
+    begun = time.monotonic()
+    with pytest.raises(JournalError, match="was held by another process"):
+        reopen(patience=0.1)
+    assert 0.1 <= time.monotonic() - begun < 5
+    release = threading.Timer(0.1, lambda: other.execute("ROLLBACK"))
+    release.start()
+    journal = reopen(patience=10.0)
+    release.join()
+    other.close()
+    journal.append(make.decided())
+    assert journal.verify().ok
+
+
 @pytest.fixture
 def medium(tmp_path: Path) -> Iterator[Callable[[], Path]]:
     """A file system of its own, which can be made read-only."""

@@ -644,6 +644,33 @@ def test_a_secret_is_not_cut_in_half_and_kept(reopen: Reopen, make: Any) -> None
     assert call.resulted.observation.content[CAP - 5 : CAP] == "[reda"
 
 
+def test_a_secret_of_many_lines_is_not_cut_in_half_either(reopen: Reopen, make: Any) -> None:
+    secret = "".join(f"line {n} of a private key\n" for n in range(400))
+    assert 8_000 < len(secret) < MARGIN
+    journal = reopen(redact=make.Hiding(secret))
+    journal.append(make.decided(), make.resulted(content="a" * (CAP - 100) + secret))
+    (call,) = journal.calls()
+    assert call.resulted is not None
+    assert "private key" not in call.resulted.observation.content
+
+
+def test_no_more_is_read_for_secrets_than_needed(reopen: Reopen, make: Any) -> None:
+    class Reading:
+        longest = 0
+
+        def json(self, value: Any) -> Any:
+            if isinstance(value, str):
+                self.longest = max(self.longest, len(value))
+            for item in value if isinstance(value, list) else value.values() if isinstance(value, dict) else ():
+                self.json(item)
+            return value
+
+    reading = Reading()
+    journal = reopen(redact=reading)
+    journal.append(make.decided(), make.resulted(content="a" * 1_000_000))
+    assert reading.longest == CAP + MARGIN
+
+
 def test_large_structured_answers_are_named_not_kept(journal: Journal, make: Any) -> None:
     fits, large = ["x" * (CAP - 4)], ["x" * (CAP - 3)]
     for call, value in (("c1", fits), ("c2", large), ("c3", "x" * CAP)):

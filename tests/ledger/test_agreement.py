@@ -230,6 +230,8 @@ def test_the_first_thing_that_differs_is_told() -> None:
 def test_a_long_difference_is_an_excerpt() -> None:
     agreement = agree(Observation(content="same" + "x" * 500), Observation(content="same"))
     assert agreement.detail == f"content: at 4 imagined '{'x' * 80}', real ''"
+    agreement = agree(Observation(content="s" * 100 + "x" * 500), Observation(content="s" * 100 + "y" * 500))
+    assert agreement.detail == f"content: at 100 imagined '{'x' * 80}', real '{'y' * 80}'"
 
 
 @pytest.mark.parametrize(

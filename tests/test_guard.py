@@ -83,6 +83,7 @@ CERTAIN: dict[str, tuple[Kind, bool, FixedRecord | None]] = {
     "an exact copy": ("exact", True, None),
     "an exact copy with a good record": ("exact", True, GOOD),
     "an exact copy that was wrong once of four": ("exact", True, FixedRecord(bound=0.0, right=0.0, tries=4)),
+    "an exact copy that is mostly right": ("exact", True, FixedRecord(bound=0.0, right=0.9, tries=9)),
     "an exact copy that was right in seven of ten": ("exact", True, FixedRecord(bound=0.0, right=0.7, tries=10)),
     "an exact copy that was wrong about reading only": (
         "exact",
@@ -102,6 +103,7 @@ UNCERTAIN: dict[str, tuple[Kind, bool, FixedRecord | None]] = {
     "a model whose record is of reading only": ("model", True, FixedRecord(bound=1.0, changed=False)),
     "a recording without a record": ("recorded", True, None),
     "a copy that was disproved": ("exact", True, DISPROVED),
+    "a copy that was disproved many times": ("exact", True, FixedRecord(bound=0.9, right=0.1, tries=5000)),
     "a copy that was disproved on changes": (
         "exact",
         True,
@@ -425,9 +427,16 @@ def test_to_swap_takes_a_better_record_than_to_veto(kind: Kind, record: FixedRec
     assert decision.choice == ("swap" if swapped else "veto")
 
 
-@pytest.mark.parametrize(("changed", "swapped"), [(True, False), (False, True)])
-def test_the_record_that_counts_for_a_rival_is_that_of_its_own_effect(changed: bool, swapped: bool):
-    rival = future(call("look"), kind="model", score=1.0)
+@pytest.mark.parametrize(
+    ("tool", "changed", "swapped"),
+    [
+        ("look", True, False),
+        ("look", False, True),
+        *((tool, changed, changed) for tool in ("copy", "wipe", "odd") for changed in (True, False)),
+    ],
+)
+def test_the_record_that_counts_for_a_rival_is_that_of_its_own_effect(tool: str, changed: bool, swapped: bool):
+    rival = future(call(tool), kind="model", score=1.0)
     decision = decided(future(), rival, swap=True, record=FixedRecord(bound=0.9, changed=changed))
     assert decision.choice == ("swap" if swapped else "run")
 
@@ -442,6 +451,11 @@ def test_of_several_rivals_the_first_that_may_be_taken_is_taken():
     one, two = future(RIVAL, score=0.8), future(OTHER, score=0.7)
     assert decided(BAD, one, two, swap=True).chosen == RIVAL
     assert decided(BAD, two, one, swap=True).chosen == OTHER
+
+
+def test_an_action_is_no_rival_of_its_own():
+    mine = future(MINE, hazard("danger", step=1), score=0.9)
+    assert said(decided(mine, future(RIVAL, score=0.1, kind="model"), swap=True)) == runs()
 
 
 # What a decision holds

@@ -45,11 +45,10 @@ coverage: ready ## Branch coverage of decision, journal and approval
 	$(BIN)/coverage report
 
 mutation: ready ## Mutation score of decision, journal and approval
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv sync --frozen --active --inexact --quiet --group mutation
 	$(BIN)/python benchmarks/mutation.py $(ARGS)
 
 bench: ready ## The tables of benchmarks/README.md that take minutes, not hours
-	for name in startup fork_directory fork_database escape critics journal_integrity redaction; do \
+	for name in startup overhead approvals fork_directory fork_database escape critics journal_integrity redaction; do \
 		$(BIN)/python benchmarks/$$name.py || exit 1; done
 
 build: ready ## The wheel and the source distribution

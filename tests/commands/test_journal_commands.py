@@ -514,6 +514,11 @@ def test_an_empty_ledger_says_so(run: Run, journal: Journal) -> None:
     assert json.loads(run("ledger", "--json")[1])["standings"] == []
 
 
+def test_only_what_was_compared_has_a_line(run: Run, journal: Journal) -> None:
+    journal.append(resulted("c1", changed=False))
+    assert [line["changed"] for line in json.loads(run("ledger", "--json")[1])["standings"]] == [False]
+
+
 @pytest.fixture
 def recorded(journal: Journal) -> Journal:
     for n in range(20):

@@ -44,6 +44,8 @@ def test_a_new_journal_can_be_read_by_its_owner_alone(tmp_path: Path, reopen: Re
 def test_a_new_folder_for_journals_stays_out_of_git_and_others_are_left_alone(tmp_path: Path, reopen: Reopen) -> None:
     reopen(str(tmp_path / ".lookahead" / "journal.db"))
     reopen(str(tmp_path / "mine" / "journal.db"))
+    reopen(str(tmp_path / "-" / "journal.db"))
+    assert ".gitignore" not in os.listdir(tmp_path / "-")
     assert (tmp_path / ".lookahead" / ".gitignore").read_text() == "*\n"
     assert sorted(os.listdir(tmp_path / "mine")) == ["journal.db", "journal.db-shm", "journal.db-wal"]
 

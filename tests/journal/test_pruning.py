@@ -173,6 +173,21 @@ def test_after_a_prune_the_chain_goes_on(journal: Journal, make: Any, clock: Any
     assert calls(again) == ["c3", "c4", "more"]
 
 
+def test_what_an_earlier_prune_kept_may_go_later(journal: Journal, make: Any, clock: Any) -> None:
+    journal.append(make.granted("short", lives=6000.0), make.granted("long", lives=60_000.0))
+    journal.append(*make.whole("c1"))
+    clock.now = 5000.0
+    journal.append(make.decided("c2"))
+    assert journal.prune(4000.0) == 3
+    clock.now = 8000.0
+    # The row goes that lies before the hole, and the hole stays where it was.
+    assert journal.prune(4500.0) == 1
+    assert kinds(journal) == ["granted", "decided", "pruned", "pruned"]
+    assert journal.verify().ok
+    journal._store._db.execute("DELETE FROM rows WHERE name = 'long'")
+    assert journal.verify().why.startswith("of 1 older rows that a prune kept, 0 are there")
+
+
 def test_what_a_prune_kept_cannot_be_taken_out(journal: Journal, make: Any, clock: Any) -> None:
     journal.append(make.decided("open"), make.intended("open"))
     journal.append(*make.whole("done"))

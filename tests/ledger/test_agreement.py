@@ -136,6 +136,8 @@ def test_what_was_meant_counts(one: str, other: str) -> None:
         ({"createdAt": 1795250336974111}, {"createdAt": 1795250339000222}),
         ({"elapsed_ms": 12}, {"elapsed_ms": 99}),
         ({"took": 3}, {"took": 5}),
+        ({"ts": 1795250340.5}, {"ts": 1795250400}),
+        ({"ts": 1795250341}, {"ts": 1795250400}),
         ({"duration": 0.25}, {"duration": 3}),
         ({"at": "2026-11-21T08:05:01Z"}, {"at": "2026-11-21T08:05:04Z"}),
         (["pid 1", {"x": "pid 1"}], ["pid 2", {"x": "pid 2"}]),

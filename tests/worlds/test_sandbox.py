@@ -2,16 +2,23 @@
 
 import importlib.util
 import os
+import signal
+import subprocess
 import sys
+import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import anyio
+import anyio.to_thread
 import pytest
 
+from lookahead.errors import WorldError
 from lookahead.types import Action, State
 from lookahead.worlds.fork import DirectoryFork, Limits
-from lookahead.worlds.fork.confined import seccomp
+from lookahead.worlds.fork.confined import room, seccomp
 from lookahead.worlds.fork.scratch import Scratch, remove_tree
 
 pytestmark = pytest.mark.skipif(
@@ -166,3 +173,111 @@ def test_somebody_who_is_not_root_has_the_same_walls(tmp_path: Path) -> None:
     os.close(answer)
     assert told == "65534 0 [('deleted', 'kept'), ('created', 'made')]"
     assert (folder / "kept").read_text() == "kept"
+
+
+async def _imagine(folder: Path, scratch: Path, limits: Limits, function: Callable[[], object]) -> str:
+    async with DirectoryFork(folder, tools=[function], scratch=scratch, limits=limits) as world:
+        try:
+            return (await world(State(), Action(tool=function.__name__))).content
+        except WorldError as stopped:
+            return str(stopped)
+
+
+def test_where_no_proc_can_be_had_the_limits_hold_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that hides parts of its own /proc allows no new one."""
+
+    def none(room: str, plan: object, warnings: list[str]) -> None:
+        warnings.append("no /proc inside")
+
+    def bomb() -> None:
+        while True:
+            if os.fork() == 0:
+                signal.pause()
+
+    def hog() -> None:
+        kept = [bytes([number]) * (1 << 24) for number in range(250)]
+        raise AssertionError(f"{len(kept)} blocks were had")
+
+    monkeypatch.setattr(room, "_processes", none)
+    (tmp_path / "project").mkdir()
+    limits = Limits(processes=20, memory=128 << 20, seconds=10)
+    for function, reason in ((bomb, "20 processes"), (hog, "128 MiB of memory")):
+        assert reason in anyio.run(_imagine, tmp_path / "project", tmp_path / "scratch", limits, function)
+
+
+def test_when_the_caller_is_killed_nothing_is_left_running(tmp_path: Path) -> None:
+    script = f"""
+import anyio
+from lookahead.errors import WorldError
+from lookahead.types import Action, State
+from lookahead.worlds.fork import DirectoryFork
+
+async def main():
+    async with DirectoryFork({str(tmp_path)!r}) as world:
+        await world(State(), Action(tool="shell", arguments={{"command": "sleep 1234.8"}}))
+
+anyio.run(main)
+"""
+    caller = subprocess.Popen([sys.executable, "-c", script])
+    try:
+        assert _eventually(lambda: _running("sleep\x001234.8"))
+    finally:
+        caller.kill()
+        caller.wait()
+    assert _eventually(lambda: not _running("sleep\x001234.8"))
+
+
+def _running(words: str) -> bool:
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if words.encode() in Path("/proc", process, "cmdline").read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _eventually(true: Callable[[], bool], seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():
+            return True
+        os.sched_yield()
+    return False
+
+
+def test_a_child_of_the_caller_does_not_touch_what_its_parent_has(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+
+    async def imagine(world: DirectoryFork) -> str:
+        return (await world(State(), Action(tool="shell", arguments={"command": "echo hello"}))).content
+
+    async def main() -> None:
+        async with DirectoryFork(tmp_path / "project", scratch=tmp_path / "scratch") as world:
+            assert await imagine(world) == "hello\n"
+            session = await anyio.to_thread.run_sync(lambda: set((tmp_path / "scratch").glob("session-*")))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if child == 0:
+                world._finalizer()  # what the end of a Python program calls
+                os._exit(0)
+            await anyio.to_thread.run_sync(os.waitpid, child, 0)
+            assert await anyio.to_thread.run_sync(lambda: set((tmp_path / "scratch").glob("session-*"))) == session
+            assert await imagine(world) == "hello\n"
+
+    anyio.run(main)
+
+
+def test_a_fork_costs_far_less_than_a_plain_copy(tmp_path: Path) -> None:
+    place = Path(__file__).parents[2] / "benchmarks" / "fork_directory.py"
+    spec = importlib.util.spec_from_file_location("fork_directory", place)
+    assert spec is not None
+    assert spec.loader is not None
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    (tmp_path / "project").mkdir()
+    benchmark.fill(tmp_path / "project", 1000, 10)
+    took = anyio.run(benchmark.forks, tmp_path / "project", 7, "true")
+    (copied,) = benchmark.plain_copies(tmp_path / "project", 1)
+    assert sorted(took)[3] * 3 < copied

@@ -50,11 +50,17 @@ class _Open:
     rooms: Rooms
     room: Room
     ground: Ground
-    privileged: bool
+    process: int
+
+    @property
+    def ours(self) -> bool:
+        """False in a child of the process that opened it: the child must neither use nor remove what its parent has."""
+        return self.process == os.getpid()
 
     def close(self) -> None:
-        self.rooms.close()
-        self.scratch.close()
+        if self.ours:
+            self.rooms.close()
+            self.scratch.close()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -102,7 +108,7 @@ class Workshop:
 
     def _remove(self, name: str) -> None:
         opened = self._opened
-        if opened is not None:
+        if opened is not None and opened.ours:
             opened.scratch.remove(name)
 
     # One run, in a thread
@@ -263,7 +269,7 @@ class Workshop:
 
     def _open(self) -> _Open:
         with self._lock:
-            if self._opened is None:
+            if self._opened is None or not self._opened.ours:
                 self._opened = self._made()
             return self._opened
 
@@ -278,7 +284,6 @@ class Workshop:
             folders = visible.prepare_etc(etc)
             shown = [*visible.shown(self.path, self.readable, python=self.python), *folders]
             home = visible.home()
-            privileged = is_privileged()
             room: Room = {
                 "session": str(scratch.path),
                 "path": str(self.path),
@@ -290,7 +295,7 @@ class Workshop:
                 "home": home,
                 "scratch": self.limits.scratch,
                 "processes": self.limits.processes,
-                "privileged": privileged,
+                "privileged": is_privileged(),
             }
         except BaseException:
             scratch.close()
@@ -300,7 +305,7 @@ class Workshop:
             rooms=Rooms(),
             room=room,
             ground=Ground(str(self.path), shown, str(etc), home),
-            privileged=privileged,
+            process=os.getpid(),
         )
 
     def _elsewhere(self, failed: _Open) -> None:

@@ -18,7 +18,7 @@ from .command import call, prepare, settle, start
 from .room import build, mount_copy
 from .seccomp import program
 from .spec import Failed, Order, Report, Room, receive, send
-from .watch import Counter, DiskWatch, leftovers, reached_network
+from .watch import Counter, DiskWatch, family, inmates, leftovers, reached_network
 
 _NAMESPACES: Final = (
     linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWNET | linux.CLONE_NEWIPC
@@ -95,7 +95,7 @@ def _watch(plan: Room, control: int, output: int, body: Body | None, keep: tuple
         _be_the_same_user(plan, init)
         linux.prctl(linux.PR_SET_DUMPABLE, 0)
         os.write(life, b"g")
-        report = _until_the_end(plan, control, inside)
+        report = _until_the_end(plan, control, inside, init)
         if report.get("still_running") == 0:
             # Nothing writes to the copy any more, so the caller need not wait until the room is cleared away.
             with contextlib.suppress(OSError):
@@ -108,7 +108,7 @@ def _watch(plan: Room, control: int, output: int, body: Body | None, keep: tuple
             send(control, report)
 
 
-def _until_the_end(plan: Room, control: int, inside: int) -> Report:
+def _until_the_end(plan: Room, control: int, inside: int, init: int) -> Report:
     order: Order | None = receive(inside)
     if order is None:
         return {"limit": "the caller went away"}
@@ -116,6 +116,8 @@ def _until_the_end(plan: Room, control: int, inside: int) -> Report:
         return cast(Report, order)
     started = time.monotonic()
     disk = DiskWatch(plan, order)
+    blind = receive(inside) is not True  # init has no /proc to count in, so it is done from here
+    counter = Counter(order, init, lambda: family(init))
     poller = select.poll()
     for descriptor in (control, inside):
         poller.register(descriptor, select.POLLIN | select.POLLHUP)
@@ -123,15 +125,15 @@ def _until_the_end(plan: Room, control: int, inside: int) -> Report:
         left = started + order["seconds"] - time.monotonic()
         if left <= 0:
             return {"timeout": True, "limit": f"it ran longer than {order['seconds']:g} seconds"}
-        ready = {descriptor for descriptor, _ in poller.poll(max(1, min(left, 0.1) * 1000))}
+        ready = {descriptor for descriptor, _ in poller.poll(max(1, min(left, 0.05) * 1000))}
         if inside in ready:
             report: Report | None = receive(inside)
             return report or {"error": "the first process of the room died", "stage": "room"}
         if control in ready:
             return {"limit": "the caller went away"}
-        full = disk.exceeded()
-        if full:
-            return {"limit": full}
+        limit = disk.exceeded() or (counter.exceeded() if blind else "")
+        if limit:
+            return {"limit": limit}
 
 
 def _be_the_same_user(plan: Room, init: int) -> None:
@@ -190,6 +192,7 @@ def _init(
         mount_copy(plan, order)
         settle(order, code, privileged=plan["privileged"], forked=body is not None)
         send(reports, order)
+        send(reports, not warnings)
         child = _start(order, output, body, (reports, alive, control))
         for descriptor in (output, control, *keep):
             os.close(descriptor)
@@ -222,21 +225,21 @@ def _start(order: Order, output: int, body: Body | None, close: tuple[int, ...])
 
 def _reap(order: Order, child: int) -> Report:
     """Wait for the command while counting what runs; then for what it left in the background, but not long."""
-    counter = Counter(order, child)
+    counter = Counter(order, child, inmates)
     status: int | None = None
-    ended = 0.0
+    ended, alone = 0.0, False
     while True:
-        with contextlib.suppress(ChildProcessError):
+        try:
             while True:
                 process, how = os.waitpid(-1, os.WNOHANG)
                 if not process:
                     break
                 if process == child:
                     status, ended = os.waitstatus_to_exitcode(how), time.monotonic()
-        if status is not None:
-            running = counter.running()
-            if not running or time.monotonic() - ended > _GRACE:
-                return {"exit": status, "still_running": running}
+        except ChildProcessError:
+            alone = True  # whoever loses its parent in here becomes a child of process 1: there is nobody left
+        if status is not None and (alone or time.monotonic() - ended > _GRACE):
+            return {"exit": status, "still_running": 0 if alone else max(1, counter.running())}
         limit = counter.exceeded()
         if limit:
             return {"limit": limit}

@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 import time
+from collections.abc import Callable
 from typing import Final
 
 from .spec import Left, Order, Room
@@ -13,7 +14,8 @@ _LEAST: Final = 4096
 """What every new name counts at least: ten million empty files fill a disk too."""
 
 
-def _numbers() -> list[str]:
+def inmates() -> list[str]:
+    """Every process of the room but the first, seen from inside."""
     try:
         return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
     except OSError:
@@ -36,23 +38,42 @@ def _proportional(process: str) -> int:
     return _anonymous(process)
 
 
-class Counter:
-    """Processes and memory, seen from process 1 of the room."""
+def family(oldest: int) -> list[str]:
+    """Every process that descends from `oldest`, seen from outside the room."""
+    children: dict[str, list[str]] = {}
+    for number in os.listdir("/proc"):
+        if number.isdigit():
+            with contextlib.suppress(OSError, IndexError), open(f"/proc/{number}/stat", encoding="utf-8") as file:
+                parent = file.read().rpartition(")")[2].split()[1]
+                children.setdefault(parent, []).append(number)
+    found: list[str] = []
+    waiting = [str(oldest)]
+    while waiting:
+        born = children.get(waiting.pop(), [])
+        found += born
+        waiting += born
+    return found
 
-    def __init__(self, order: Order, child: int) -> None:
+
+class Counter:
+    """Processes and memory: seen from process 1 of the room, or from outside where the room has no /proc."""
+
+    def __init__(self, order: Order, child: int, numbers: Callable[[], list[str]]) -> None:
+        self._numbers = numbers
         self._processes = order["processes"]
-        self._memory = order["memory"] + _anonymous(str(child))
+        self._allowed = order["memory"]
+        self._memory = self._allowed + _anonymous(str(child))
         self._reserve = _meminfo("MemTotal") // 50
 
     def running(self) -> int:
-        return len(_numbers())
+        return len(self._numbers())
 
     def exceeded(self) -> str:
-        numbers = _numbers()
+        numbers = self._numbers()
         if len(numbers) > self._processes:
             return f"it started more than {self._processes} processes"
         if sum(map(_anonymous, numbers)) > self._memory and sum(map(_proportional, numbers)) > self._memory:
-            return f"it used more than {_mib(self._memory)} of memory"
+            return f"it used more than {_mib(self._allowed)} of memory"
         if _meminfo("MemAvailable") < self._reserve:
             return "the machine was about to run out of memory"
         return ""

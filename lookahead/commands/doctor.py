@@ -139,7 +139,8 @@ def journal() -> Iterator[Finding]:
         yield Finding(about="journal", state="wrong", said=str(error), next="lookahead journal verify")
         return
     if doubts:
-        said = f"{path}: {len(doubts)} calls of which nobody knows whether they happened"
+        calls = "1 call" if len(doubts) == 1 else f"{len(doubts)} calls"
+        said = f"{path}: {calls} of which nobody knows whether it happened"
         yield Finding(about="journal", state="wrong", said=said, next="lookahead journal ls")
     else:
         yield Finding(about="journal", state="ok", said=f"{path}, no call in doubt")

@@ -1,8 +1,8 @@
 """Ten thousand altered approvals: a yes is to exactly one call, in one state, once, and not for long.
 
-Each trial asks for one call, has it approved, and then tries to get something through that is not that call: other
-values, other types, other spellings, another tool, another state, too late, a second time, from two places at once, with
-forged papers. A control group of unaltered calls (also with their keys in another order) must be accepted, once each.
+Each trial has one call approved, and then tries to get something through that is not that call: other values, other
+types, other spellings, another tool, another state, too late, a second time, from two places at once, with forged
+papers. A control group of unaltered calls (also with their keys in another order) must be accepted, once each.
 """
 
 import argparse

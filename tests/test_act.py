@@ -1,5 +1,6 @@
 """From a proposal to a record: what runs, what is written down, and when."""
 
+import dataclasses
 import io
 import json
 import logging
@@ -525,6 +526,16 @@ async def test_a_call_that_was_done_before_is_answered_from_the_record():
     assert kinds(made.journal) == ["decided", "intended", "resulted"]
 
 
+@pytest.mark.parametrize("rule", ["allow", "ask", "preview"])
+async def test_whatever_the_policy_says_but_no_the_record_answers_first(rule: str):
+    no = No()
+    made = rig(copy(), write=rule, approve=no)
+    permit = await rig(copy(), journal=made.journal).permit(NAMED)
+    await made.line.through(permit, STATE, made.real)
+    assert (await made.answer(NAMED)).decision.rule == "recorded"
+    assert no.asked == []
+
+
 async def test_another_call_of_the_same_name_or_another_run_is_another_call():
     journal = Journal(":memory:")
     made = rig(copy(), journal=journal)
@@ -810,9 +821,14 @@ async def test_a_call_that_was_altered_between_the_judgement_and_the_act_does_no
     assert made.real.done == []
 
 
-async def test_whoever_alters_the_call_while_it_is_judged_stops_it():
+ALTERED = ["/", "b", "c", "d", "e", "f"]
+"""Enough of them to have digests on both sides of the true one."""
+
+
+@pytest.mark.parametrize("path", ALTERED)
+async def test_whoever_alters_the_call_while_it_is_judged_stops_it(path: str):
     def altering(state: State, rollout: Rollout) -> Verdict:
-        rollout.action.arguments["path"] = "/"
+        rollout.action.arguments["path"] = path
         return Verdict(score=1.0)
 
     made = rig(copy(), ScriptedCritic(script=altering))
@@ -821,9 +837,10 @@ async def test_whoever_alters_the_call_while_it_is_judged_stops_it():
     assert made.real.done == []
 
 
-async def test_whoever_alters_the_call_while_it_is_approved_stops_it():
+@pytest.mark.parametrize("path", ALTERED)
+async def test_whoever_alters_the_call_while_it_is_approved_stops_it(path: str):
     def altering(request: Request) -> bool:
-        request.decision.proposed.arguments["path"] = "/"
+        request.decision.proposed.arguments["path"] = path
         return True
 
     made = rig(copy(), write="ask", approve=altering)
@@ -1096,6 +1113,14 @@ async def test_in_shadow_mode_a_search_that_breaks_holds_nobody_up():
     assert made.journal.calls()[0].foreseen is None
 
 
+def test_a_line_cannot_be_altered_and_its_parts_are_named():
+    line = rig().line
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        line.mode = "off"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Line(line.planner, line.guard, line.journal, line.meter, "r")  # type: ignore[misc]
+
+
 # Quick disks and slow ones
 
 
@@ -1123,3 +1148,4 @@ async def test_a_quick_disk_is_written_to_at_once_and_a_slow_one_from_another_th
     pen.usual = 80.0
     await pen.write(entry.model_copy(update={"approval": entry.approval.model_copy(update={"id": "3"})}))
     assert 70.0 <= pen.usual < 71.0
+    assert journal.threads[2] != threading.get_ident()

@@ -1,8 +1,9 @@
+import dataclasses
 from typing import Any
 
 import pytest
 
-from lookahead.guard import Guard, at_once, hazards_of, new_id
+from lookahead.guard import Draft, Guard, at_once, hazards_of, new_id
 from lookahead.planner import Outcome
 from lookahead.policy import Policy, Rule, Ruling
 from lookahead.search.thinking import NOT_MY_WORLD
@@ -510,6 +511,18 @@ def test_a_decision_without_a_verdict_has_no_hazards():
     assert hazards_of(at_once(STATE, MINE, "run", "", "")) == ()
     assert hazards_of(decided(Considered(rollout=Rollout(action=MINE)))) == ()
     assert list(hazards_of(decided(future(), future(RIVAL, hazard("danger"))))) == []
+
+
+def test_a_guard_and_a_draft_cannot_be_altered_and_their_parts_are_named():
+    guard = Guard(policy=Policy())
+    draft = Draft(state=STATE, action=MINE, outcome=Outcome(considered=(), proposed=future()))
+    for value, name in ((guard, "policy"), (draft, "action")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, name, None)
+    with pytest.raises(TypeError):
+        Guard(Policy())  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Draft(STATE, MINE, draft.outcome)  # type: ignore[misc]
 
 
 # How deep to look

@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 from time import monotonic
 from typing import Any
@@ -6,7 +7,7 @@ import pytest
 
 from lookahead.errors import PermitError
 from lookahead.guard import at_once
-from lookahead.permit import Permit, approvable, first_imagined, refused, swap_notice, with_notice
+from lookahead.permit import Answer, Permit, approvable, first_imagined, refused, swap_notice, with_notice
 from lookahead.testing import call, state_of
 from lookahead.types import GUARD, Action, Considered, Decision, Observation, Origin, Rollout, Step
 
@@ -81,6 +82,17 @@ def test_of_many_threads_that_take_a_permit_one_gets_it():
     for thread in threads:
         thread.join()
     assert sorted(got) == [False] * 7 + [True]
+
+
+def test_a_permit_and_an_answer_name_their_parts_and_an_answer_cannot_be_altered():
+    leave = permit()
+    answer = Answer(observation=Observation(), decision=leave.decision)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        answer.observation = Observation(content="x")  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Answer(Observation(), leave.decision)  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Permit("c", leave.decision, WRITE, WRITE.digest, None, "changes", 0.0)  # type: ignore[misc]
 
 
 def test_a_refusal_is_an_answer_of_the_guard_and_changed_nothing():

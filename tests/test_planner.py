@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -362,6 +363,32 @@ async def test_a_search_that_forgets_the_proposed_action_cannot_make_it_disappea
     assert outcome.proposed.rollout == Rollout(action=MINE, failure="it was not imagined")
     assert outcome.proposed.verdict == Verdict(score=0.25)
     assert outcome.failure == "it was not imagined"
+
+
+class FromElsewhere:
+    """Hands back a future that came over a wire."""
+
+    calls = 1
+
+    async def __call__(self, thinking: Thinking, state: State, proposed: Action, /) -> Sequence[Considered]:
+        rollout = Rollout(action=proposed, failure=NOT_MY_WORLD)
+        return [Considered(rollout=Rollout.model_validate_json(rollout.model_dump_json()), verdict=Verdict(score=0.5))]
+
+
+async def test_that_no_world_knows_an_action_is_no_failure_whoever_says_so():
+    assert (await considered(planner(None, search=FromElsewhere()))).failure == ""
+
+
+async def test_a_planner_and_what_it_brings_cannot_be_altered_and_their_parts_are_named():
+    made = planner(None)
+    outcome = await considered(made)
+    for value, name in ((made, "imagine"), (outcome, "failure")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, name, None)
+    with pytest.raises(TypeError):
+        Planner(None, ScriptedCritic(), ScriptedCritic())  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Outcome((), outcome.proposed)  # type: ignore[misc]
 
 
 async def test_a_cancelled_caller_is_cancelled():

@@ -1,5 +1,8 @@
 """What the tests of the journal are made of: a redactor that does nothing, and entries with something in them."""
 
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,3 +227,43 @@ def reopen(path: str, clock: Clock) -> Iterator[Callable[..., Journal]]:
 @pytest.fixture
 def journal(reopen: Callable[..., Journal]) -> Journal:
     return reopen()
+
+
+def _child(code: str, *arguments: str, **more: Any) -> subprocess.Popen[str]:
+    """Another process, with a journal's entries at hand."""
+    begin = f"""
+        import importlib.util, os, sys, time
+        spec = importlib.util.spec_from_file_location("conftest", {__file__!r})
+        conftest = importlib.util.module_from_spec(spec)
+        sys.modules["conftest"] = conftest
+        spec.loader.exec_module(conftest)
+        make = conftest.Make()
+        from lookahead.errors import JournalError, PermitError
+        from lookahead.journal import Journal
+        def opened(path, **more):
+            return Journal(path, redact=make.Plain(), **more)
+    """
+    whole = textwrap.dedent(begin) + textwrap.dedent(code)
+    pipes: dict[str, Any] = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "stdin": subprocess.PIPE,
+        "text": True,
+    }
+    return subprocess.Popen([sys.executable, "-c", whole, *arguments], **pipes, **more)
+
+
+def _said(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    return out
+
+
+@pytest.fixture
+def child() -> Callable[..., subprocess.Popen[str]]:
+    return _child
+
+
+@pytest.fixture
+def said() -> Callable[[subprocess.Popen[str]], str]:
+    return _said

@@ -156,7 +156,9 @@ def integrity() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(path.parent)
+        spec.loader.exec_module(module)
     return module
 
 

@@ -122,6 +122,7 @@ def test_only_a_swap_is_told_with_the_answer():
     assert swap_notice(swapped) == "[lookahead] did copy: b instead of write: a: better"
     assert with_notice(swapped, answer) == Observation(content=f"{swap_notice(swapped)}\ndone", structured=1)
     assert with_notice(decision(choice="swap", chosen=None), answer) is answer
+    assert with_notice(decision(choice="veto"), answer) is answer
 
 
 @pytest.mark.parametrize(
@@ -135,6 +136,8 @@ def test_only_a_swap_is_told_with_the_answer():
         ({"choice": "veto", "chosen": None, "rule": "doubt:x", "considered": (considered(WRITE),)}, False),
         ({"choice": "run"}, False),
         ({"choice": "swap", "chosen": COPY}, False),
+        ({"choice": "run", "considered": (considered(WRITE),)}, False),
+        ({"choice": "swap", "chosen": COPY, "considered": (considered(WRITE),)}, False),
     ],
 )
 def test_a_person_may_allow_what_was_judged_and_nothing_that_is_denied_or_in_doubt(fields: dict[str, Any], may: bool):

@@ -146,6 +146,7 @@ def test_of_very_many_effects_the_first_are_kept_and_the_rest_counted(journal: J
     effects = tuple(
         Effect(happened="deleted", target=f"f{n}", what="file", before=n, unit="bytes") for n in range(EFFECTS + 5)
     )
+    effects = (*effects[: EFFECTS - 1], effects[-1].model_copy(update={"happened": "changed"}), *effects[EFFECTS:])
     for call, some in (("c1", effects[:EFFECTS]), ("c2", effects)):
         journal.append(make.decided(call), make.resulted(call, observation=Observation(effects=some)))
     first, second = (call.resulted.observation.effects for call in journal.calls())  # type: ignore[union-attr]
@@ -154,7 +155,7 @@ def test_of_very_many_effects_the_first_are_kept_and_the_rest_counted(journal: J
     assert len(second) == EFFECTS
     assert second[:-1] == effects[: EFFECTS - 1]
     assert second[-1].detail == "and 6 more effects that the journal does not keep"
-    assert (second[-1].target, second[-1].before) == ("…", None)
+    assert (second[-1].happened, second[-1].target, second[-1].before) == ("changed", "…", None)
 
 
 def test_no_answer_is_too_odd_to_be_kept(journal: Journal, make: Any) -> None:

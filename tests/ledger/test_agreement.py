@@ -110,6 +110,8 @@ def test_what_differs_between_any_two_runs_does_not_count(one: str, other: str) 
         ("order 4711", "order 815"),
         ("pid 1, then pid 2, then pid 1", "pid 8, then pid 9, then pid 9"),
         ("pid 1, then pid 2", "pid 8, then pid 8"),
+        ("pid 1, then pid 1", "pid 9, then pid 8"),
+        ("pid 1, then pid 1", "pid 8, then pid 9"),
         ("0x1F4", "0x1F5"),
         ("0x7f8f6e98ed90 and 0x7f8f6e98ed90", "0x7f8f6e98ed90 and 0x7fde2d31757e"),
         ("0x" + "ab" * 20, "0x" + "cd" * 20),

@@ -6,6 +6,7 @@ from time import time
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -168,6 +169,19 @@ async def test_a_yes_to_a_question_that_is_dead_already_is_a_no(seconds: float):
 
     assert await ask(Hasty(), request(seconds)) is None
     assert await ask(Yes(), request(seconds)) is None
+
+
+@pytest.mark.anyio
+async def test_nobody_has_time_to_think_about_a_question_that_is_dead_already():
+    thought: list[bool] = []
+
+    async def thinks(request: Request) -> bool:
+        await anyio.lowlevel.checkpoint()
+        thought.append(True)
+        return True
+
+    assert await ask(thinks, request(-5.0)) is None
+    assert thought == []
 
 
 @pytest.mark.anyio

@@ -17,6 +17,7 @@ from lookahead.guard import Guard, at_once
 from lookahead.journal import Approval, Entry, Granted, Intended, Interrupted, Journal, Resulted, Spent
 from lookahead.journal import Decided as DecidedEntry
 from lookahead.ledger import agree
+from lookahead.pen import Pen
 from lookahead.permit import Answer, Permit, approvable, first_imagined, named, refused, with_notice
 from lookahead.planner import Outcome, Planner
 from lookahead.policy import Ruling
@@ -39,31 +40,7 @@ from lookahead.types import (
 
 log: Final = logging.getLogger("lookahead")
 
-QUICK: Final = 0.002
-"""Seconds that a write may hold up the event loop."""
-
 EffectOf: TypeAlias = Callable[[Action, Tool | None], ToolEffect | None]
-
-
-@dataclass(kw_only=True)
-class Pen:
-    """Writes to the journal: at once on a quick disk, from a worker thread on a slow one.
-
-    Handing a write to another thread costs about as much as an fsync of a good disk; blocking the event loop for a
-    bad one costs everybody else.
-    """
-
-    journal: Journal
-    usual: float = 0.0
-    """How long a write takes of late."""
-
-    async def write(self, *entries: Entry) -> None:
-        started = perf_counter()
-        if self.usual < QUICK:
-            self.journal.append(*entries)
-        else:
-            await anyio.to_thread.run_sync(self.journal.append, *entries)
-        self.usual += (perf_counter() - started - self.usual) / 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +58,7 @@ class Line:
     """What the text of a call says it could do: proves that a shell or SQL call only reads, or that it destroys."""
     watch: Watch = lambda event: None
     shadow: Shadow = field(init=False)
-    pen: "Pen" = field(init=False)
+    pen: Pen = field(init=False)
     copying: bool = field(init=False)
     """Whether the world answers from copies, which have to be taken before the real thing changes."""
 

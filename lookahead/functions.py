@@ -99,7 +99,16 @@ class ToolFunction:
         """The call as data. One that does not fit the signature raises the `TypeError` that the function would."""
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        arguments: dict[str, Any] = {}
+        try:
+            return Action(tool=self.name, arguments=self._written(bound), call_id=call_id)
+        except ValidationError as cause:
+            reason = cause.errors()[0]["msg"]
+        except RecursionError:
+            reason = "a value contains itself, or is too deep"
+        raise CallError(f"the call of {self.name!r} cannot be written down, so it is not allowed: {reason}")
+
+    def _written(self, bound: inspect.BoundArguments) -> dict[str, JsonValue]:
+        arguments: dict[str, JsonValue] = {}
         for name, value in bound.arguments.items():
             if self.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
                 if twice := arguments.keys() & value.keys():
@@ -107,31 +116,31 @@ class ToolFunction:
                 arguments.update({key: jsonable(item) for key, item in value.items()})
             else:
                 arguments[name] = jsonable(value)
-        try:
-            return Action(tool=self.name, arguments=arguments, call_id=call_id)
-        except ValidationError as cause:
-            reason = cause.errors()[0]["msg"]
-            raise CallError(
-                f"the call of {self.name!r} cannot be written down, so it is not allowed: {reason}"
-            ) from cause
+        return arguments
 
     def bind(self, action: Action) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of an action as the function takes them: the inverse of `action`."""
         args: list[Any] = []
+        left_out: list[Any] = []
         kwargs: dict[str, Any] = {}
         left = dict(action.arguments)
         for name, parameter in self.signature.parameters.items():
+            by_place = parameter.kind is parameter.POSITIONAL_ONLY or (
+                parameter.kind is parameter.POSITIONAL_OR_KEYWORD and self._has_varargs
+            )
             if parameter.kind is parameter.VAR_KEYWORD:
                 continue
             if name not in left:
+                # A default that was left out keeps its place before whatever follows it.
+                left_out += [parameter.default] if by_place and parameter.default is not parameter.empty else []
                 continue
             value: Any = left.pop(name)
             if parameter.kind is parameter.VAR_POSITIONAL:
-                args.extend(self._value(parameter.annotation, item) for item in cast(list[Any], value))
-            elif parameter.kind is parameter.POSITIONAL_ONLY or (
-                parameter.kind is parameter.POSITIONAL_OR_KEYWORD and self._has_varargs
-            ):
-                args.append(self._value(parameter.annotation, value))
+                items = [self._value(parameter.annotation, item) for item in cast(list[Any], value)]
+                args += [*left_out, *items] if items else []
+            elif by_place:
+                args += [*left_out, self._value(parameter.annotation, value)]
+                left_out = []
             else:
                 kwargs[name] = self._value(parameter.annotation, value)
         return tuple(args), {**kwargs, **left}
@@ -142,7 +151,7 @@ class ToolFunction:
 
     def _value(self, annotation: Any, value: Any) -> Any:
         try:
-            return _adapter(annotation).validate_python(value)
+            return _adapter(annotation).validate_python(_unpacked(value))
         except ValidationError as cause:
             raise CallError(f"{self.name!r} cannot take {value!r}: {cause.errors()[0]['msg']}") from cause
 
@@ -171,7 +180,9 @@ class ToolFunction:
         adapter = _adapter(returns)
         try:
             if observation.structured is not None:
-                return adapter.validate_python(observation.structured)
+                return adapter.validate_python(_unpacked(observation.structured))
+            if not observation.content and _takes_nothing(adapter):
+                return None
             return adapter.validate_json(observation.content)
         except ValidationError:
             try:
@@ -200,6 +211,27 @@ def jsonable(value: Any) -> JsonValue:
         return cast(JsonValue, to_jsonable_python(value, fallback=_opaque))
     except (PydanticSerializationError, ValueError):
         return _opaque(value)
+
+
+def _unpacked(value: Any) -> Any:
+    """Bytes that were written down are bytes again."""
+    if isinstance(value, list):
+        return [_unpacked(item) for item in cast(list[Any], value)]
+    if isinstance(value, dict):
+        items = cast(dict[str, Any], value)
+        if set(items) == {"$python", "at"}:
+            raise CallError(f"an object of {items['$python']} was named in the call, but is not in it")
+        if set(items) == {"$bytes"} and isinstance(items["$bytes"], str):
+            return base64.b64decode(items["$bytes"])
+        return {key: _unpacked(item) for key, item in items.items()}
+    return value
+
+
+def _takes_nothing(adapter: TypeAdapter[Any]) -> bool:
+    try:
+        return adapter.validate_python(None) is None
+    except ValidationError:
+        return False
 
 
 def _opaque(value: Any) -> JsonValue:

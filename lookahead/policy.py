@@ -10,7 +10,15 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from lookahead.errors import ConfigError
 from lookahead.types import Action, Noun, Tool, ToolEffect, canonical, digest_of
@@ -55,6 +63,11 @@ class Condition(Noun):
         if len(given) != 1:
             raise ValueError(f"a condition holds exactly one of {', '.join(_TESTS)}; this one holds {given or 'none'}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Only what was said, so that it can be read back: `equals = null` is a test, and no test is none."""
+        return {key: value for key, value in handler(self).items() if key in self.model_fields_set}
 
     @field_validator("regex")
     @classmethod

@@ -211,7 +211,8 @@ class State(Noun):
         steps = (*self.steps, Step(action=action, observation=observation))
         update: dict[str, Any] = {"steps": steps}
         if keep is not None and len(steps) > keep:
-            update = {"steps": steps[-keep:], "forgotten": self._fold(self.forgotten or self._head, steps[:-keep])}
+            cut = len(steps) - keep
+            update = {"steps": steps[cut:], "forgotten": self._fold(self.forgotten or self._head, steps[:cut])}
         following = self.model_copy(update=update)
         # Known in constant time, because a state only grows at the end; the property below says the same in linear.
         known = {"digest": self._fold(self.digest, steps[-1:]), "_effects": self._effects, "_head": self._head}
@@ -239,7 +240,8 @@ class State(Noun):
                     outcome = canonical([said.content, said.structured, said.failed])
                 except ValueError:
                     # The real world may answer what is not JSON: NaN, a number too long to be written in decimal.
-                    outcome = said.model_dump_json(include={"content", "structured", "failed"})
+                    written = json.loads(said.model_dump_json(include={"content", "structured", "failed"}))
+                    outcome = canonical([written["content"], written["structured"], written["failed"]])
                 digest = digest_of(digest, step.action.digest, outcome)
         return digest
 

@@ -369,7 +369,6 @@ def test_a_call_that_cannot_be_written_down_is_not_allowed(value: Any):
         ToolFunction.of(bare).action((value,), {})
 
 
-@pytest.mark.xfail(reason="a value that contains itself recurses without end")
 def test_a_value_that_contains_itself_cannot_be_written_down():
     value: list[Any] = []
     value.append(value)
@@ -500,10 +499,9 @@ TYPED: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "list of bytes": (list[bytes], st.lists(st.binary(max_size=3))),
     "anything": (Any, st.recursive(st.none() | st.integers() | st.sampled_from("ab"), st.lists, max_leaves=4)),
 }
-BYTES = pytest.mark.xfail(reason="bind does not read $bytes back")
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=BYTES if "bytes" in kind else ()) for kind in TYPED])
+@pytest.mark.parametrize("kind", TYPED)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_value_that_went_through_json_comes_back_as_itself(kind: str, data: st.DataObject):
@@ -525,7 +523,6 @@ def test_a_value_that_does_not_fit_its_parameter_is_no_call():
         tool.bind(Action(tool="plain", arguments={"path": "a", "times": "many"}))
 
 
-@pytest.mark.xfail(reason="the name of an object is handed to the function as if it were the object")
 def test_an_object_that_was_only_named_cannot_be_handed_to_a_function():
     tool = ToolFunction.of(bare)
     with pytest.raises(CallError):
@@ -545,7 +542,6 @@ def test_defaults_may_be_left_out():
     assert plain(*args, **kwargs) == "a 1 True"
 
 
-@pytest.mark.xfail(reason="a positional argument moves up into the gap before it")
 @pytest.mark.parametrize(
     "arguments", [{"a": 1, "c": 9, "d": 0}, {"a": 1, "rest": [7], "d": 0}, {"a": 1, "b": 4, "rest": [7], "d": 0}]
 )
@@ -569,6 +565,12 @@ def test_what_a_function_returns_is_kept_as_data_and_as_text():
     assert tool.answer(Point(1)) == Observation(content='{"x":1,"y":0.0}', structured={"x": 1, "y": 0.0})
     assert tool.answer(pathlib.Path("a")) == Observation(content="a", structured="a")
     assert tool.answer(False) == Observation(content="false", structured=False)
+
+
+def test_an_answer_that_cannot_be_written_down_is_still_an_answer():
+    endless: list[Any] = []
+    endless.append(endless)
+    assert ToolFunction.of(bare).answer(endless) == Observation(content="a list that cannot be written down")
 
 
 def test_an_answer_is_real_and_did_not_fail():
@@ -614,18 +616,7 @@ def test_an_answer_of_another_type_cannot_be_handed_on():
         returning(int).value(Observation(content="x" * 99))
 
 
-LOST = {"optional": "None and an empty text are one answer", "bytes": "value does not read $bytes back"}
-LOST["list of bytes"] = LOST["bytes"]
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=pytest.mark.xfail(reason=LOST[kind]) if kind in LOST else ())
-        for kind in TYPED
-        if kind != "anything"
-    ],
-)
+@pytest.mark.parametrize("kind", [kind for kind in TYPED if kind != "anything"])
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_an_answer_of_the_function_itself_becomes_its_value_again(kind: str, data: st.DataObject):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
-from lookahead.errors import ConfigError, NotMyWorld
+from lookahead.errors import CallError, ConfigError, NotMyWorld
 from lookahead.functions import ToolFunction
 from lookahead.types import Action
 
@@ -78,6 +78,10 @@ class Calls:
     def read(self, action: Action) -> Command | Call:
         function = self._functions.get(action.tool)
         if function is not None:
+            try:
+                function.bind(action)
+            except CallError as cause:
+                raise NotMyWorld(f"{self._world}: {cause}") from cause
             return Call(function=function, action=action)
         command = self._command(action)
         if command is None:

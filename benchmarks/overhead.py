@@ -119,7 +119,7 @@ async def timed_async(function: Callable[..., Awaitable[Any]], *arguments: Any) 
     return time.perf_counter() - started
 
 
-def of_the_disk(where: str, rounds: int = 300) -> list[float]:
+def of_the_disk(where: str, rounds: int) -> list[float]:
     """What one fsync of a page takes here."""
     times: list[float] = []
     file = os.open(os.path.join(where, "probe"), os.O_CREAT | os.O_WRONLY, 0o600)
@@ -196,10 +196,10 @@ def main() -> int:
     given = parser.parse_args()
     missed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="lookahead-overhead-", dir=given.where) as where:
-        disk = of_the_disk(where)
+        disk = of_the_disk(where, min(300, given.calls))
         rows = {name: measured(name, on_the_line, where, given.calls, given.backend) for name in POLICY}
         ruled = {name: measured(name, with_the_rules, where, given.calls, given.backend) for name in POLICY}
-        after = of_the_disk(where)
+        after = of_the_disk(where, min(300, given.calls))
     fsync = [part(disk + after, share) * 1e3 for share in (0.5, 0.99)]
     print(
         f"{given.calls:,} calls of each kind, {given.backend}; one fsync of 4 kB here takes {fsync[0]:.2f} ms ", end=""

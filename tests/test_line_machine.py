@@ -3,7 +3,6 @@
 `benchmarks/soak.py` is the long leg; `tests/line/` holds the rig and the model.
 """
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,9 +144,3 @@ def test_the_model_finds_a_line_that_forgets_to_look(monkeypatch: pytest.MonkeyP
     with pytest.raises(Violation, match="needs a yes"):
         many(rig, 1, 500)
     rig.abandon()
-
-
-def test_a_hundred_agents_are_killed_and_nothing_is_done_twice():
-    command = [sys.executable, str(ROOT / "benchmarks" / "kill.py"), "--kills", "100", "--workers", "2", "--each", "25"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr

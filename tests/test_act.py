@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import time
@@ -14,7 +13,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from lookahead.act import QUICK, Line, Pen, named
+from lookahead.act import Line
 from lookahead.approval import Approve, Request, binding_of
 from lookahead.budget import Budget, Meter
 from lookahead.errors import JournalError, PermitError, WorldError
@@ -896,16 +895,6 @@ async def test_from_a_thread_too_only_a_read_is_withheld_without_a_record(
             assert "it is in doubt" in caplog.text
 
 
-def test_an_error_is_named_in_one_line_even_when_it_cannot_say_what_it_is():
-    class Mute(Exception):
-        def __str__(self) -> str:
-            raise ValueError
-
-    assert named(KeyError("x")) == "KeyError: 'x'"
-    assert named(KeyError()) == "KeyError"
-    assert named(Mute()).startswith("Mute")
-
-
 # A dry run
 
 
@@ -1127,33 +1116,3 @@ def test_a_line_cannot_be_altered_and_its_parts_are_named():
         line.mode = "off"  # type: ignore[misc]
     with pytest.raises(TypeError):
         Line(line.planner, line.guard, line.journal, line.meter, "r")  # type: ignore[misc]
-
-
-# Quick disks and slow ones
-
-
-class Where(Journal):
-    def __init__(self) -> None:
-        super().__init__(":memory:")
-        self.threads: list[int] = []
-
-    def append(self, *entries: Entry) -> None:
-        self.threads.append(threading.get_ident())
-        super().append(*entries)
-
-
-async def test_a_quick_disk_is_written_to_at_once_and_a_slow_one_from_another_thread():
-    journal = Where()
-    OPEN.append(journal)
-    entry = Granted(approval=Approval(id="1", binding="", granted_at=0, expires_at=1, by="", seen=""))
-    pen = Pen(journal=journal)
-    await pen.write(entry)
-    assert journal.threads == [threading.get_ident()]
-    assert 0 < pen.usual < 1
-    pen.usual = QUICK
-    await pen.write(entry.model_copy(update={"approval": entry.approval.model_copy(update={"id": "2"})}))
-    assert journal.threads[1] != threading.get_ident()
-    pen.usual = 80.0
-    await pen.write(entry.model_copy(update={"approval": entry.approval.model_copy(update={"id": "3"})}))
-    assert 70.0 <= pen.usual < 71.0
-    assert journal.threads[2] != threading.get_ident()

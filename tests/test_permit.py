@@ -7,7 +7,7 @@ import pytest
 
 from lookahead.errors import PermitError
 from lookahead.guard import at_once
-from lookahead.permit import Answer, Permit, approvable, first_imagined, refused, swap_notice, with_notice
+from lookahead.permit import Answer, Permit, approvable, first_imagined, named, refused, swap_notice, with_notice
 from lookahead.testing import call, state_of
 from lookahead.types import GUARD, Action, Considered, Decision, Observation, Origin, Rollout, Step
 
@@ -142,3 +142,13 @@ def test_only_a_swap_is_told_with_the_answer():
 )
 def test_a_person_may_allow_what_was_judged_and_nothing_that_is_denied_or_in_doubt(fields: dict[str, Any], may: bool):
     assert approvable(decision(**fields)) is may
+
+
+def test_an_error_is_named_in_one_line_even_when_it_cannot_say_what_it_is():
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    assert named(KeyError("x")) == "KeyError: 'x'"
+    assert named(KeyError()) == "KeyError"
+    assert named(Mute()).startswith("Mute")

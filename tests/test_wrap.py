@@ -159,6 +159,33 @@ def test_two_agents_have_two_runs():
     assert wrapped(journal=journal).run != wrapped(journal=journal).run
 
 
+class Owned(ScriptedWorld):
+    """A world that holds something until it is closed."""
+
+    closed = 0
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+def test_a_session_gives_back_the_world_that_was_opened_for_it(monkeypatch: pytest.MonkeyPatch):
+    world = Owned(script={})
+    monkeypatch.setattr(module, "choose", lambda *args, **kwargs: world)
+    made = wrapped()
+    assert made.line.planner.imagine is world
+    made.close()
+    made.close()
+    assert world.closed == 1
+
+
+def test_a_session_leaves_to_the_user_what_the_user_opened():
+    world, journal = Owned(script={}), Journal(":memory:")
+    made = wrapped(world=world, journal=journal)
+    made.close()
+    assert world.closed == 0
+    assert [run.run for run in journal.runs()] == [made.run]
+
+
 # Off
 
 

@@ -1,9 +1,10 @@
-"""Whether what stands beside the name of a secret is one: the name, the way it is said and the look of the value decide."""
+"""Whether what stands beside the name of a secret is one: name, look of the value and what is between them decide."""
 
 import re
 from typing import Final, NamedTuple
 
-from lookahead.redact.names import VERSION, Promise, changes, computed, mixed, prose, random_like, stands_in
+from lookahead.redact.names import Promise
+from lookahead.redact.values import VERSION, changes, computed, mixed, prose, random_like, stands_in
 
 
 class Value(NamedTuple):
@@ -16,7 +17,8 @@ class Value(NamedTuple):
 
 
 AT_LINE: Final = re.compile(
-    r"(?:^|[\n\r\x00])[ \t]*(?:[-#>|]+[ \t]*)?(?:export[ \t]+|set[ \t]+|setx[ \t]+|env[ \t]+|arg[ \t]+|\$env:|ENV[ \t]+|ARG[ \t]+|SET[ \t]+)?\Z"
+    r"(?:^|[\n\r\x00])[ \t]*(?:[-#>|]+[ \t]*)?(?:export[ \t]+|set[ \t]+|setx[ \t]+|env[ \t]+|arg[ \t]+|\$env:"
+    r"|ENV[ \t]+|ARG[ \t]+|SET[ \t]+)?\Z"
 )
 
 
@@ -29,7 +31,11 @@ def within_brackets(text: str, name_start: int) -> bool:
 def phrase(line: str) -> bool:
     """Some plain words that make no sentence, as in `password: correct horse battery staple`."""
     words = line.split()
-    return 3 <= len(words) <= 24 and not prose(line) and all(word.isalpha() and word.islower() and 2 < len(word) < 12 and not stands_in(word) for word in words)
+    return (
+        3 <= len(words) <= 24
+        and not prose(line)
+        and all(word.isalpha() and word.islower() and 2 < len(word) < 12 and not stands_in(word) for word in words)
+    )
 
 
 def convinces(text: str, name_start: int, name: str, value: Value, means: Promise, how: str, kind: str) -> bool:
@@ -50,7 +56,11 @@ def convinces(text: str, name_start: int, name: str, value: Value, means: Promis
     if kind == "code" and means is Promise.LIKELY:
         return (_DIGITS.fullmatch(word) is not None and how in ("assign", "says")) or mixed(word, 6)
     if how == "beside":
-        return name.lower() != "pass" and (means is Promise.SURELY or value.quoted) and _beside(text, name_start, name, value, kind)
+        return (
+            name.lower() != "pass"
+            and (means is Promise.SURELY or value.quoted)
+            and _beside(text, name_start, name, value, kind)
+        )
     if how == "says":
         return mixed(word.strip("\"'"), 5) and not prose(word) and not computed(word)
     if means is Promise.LIKELY:
@@ -64,6 +74,8 @@ def _code(text: str, name_start: int, name: str, value: Value, kind: str) -> boo
     digits = any(char.isdigit() for char in word)
     if word[0] in "{[(<*" and not (digits and any(char.isalpha() for char in word)):
         return True
+    if text[value.start - 1] == "=" and text[name_start - 1 : name_start] in ("?", "&"):
+        return False
     setting = value.alone and digits and word[-1] not in ")]" and text[value.start - 1] == "="
     if setting and AT_LINE.search(text[max(name_start - 80, 0) : name_start]):
         return False
@@ -74,7 +86,9 @@ def _code(text: str, name_start: int, name: str, value: Value, kind: str) -> boo
 
 _DOTTED: Final = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*){1,3}")
 _DIGITS: Final = re.compile(r"\d{3,10}")
-_PATTERN: Final = re.compile(r"\s|\[\^|\(\?|\\[wdsbWDS]|[.\])][*+]|\A__\w+__\Z|\A#[0-9a-fA-F]{3,8}\Z|\A[<|][^<>|]*[|>]\Z")
+_PATTERN: Final = re.compile(
+    r"\s|\[\^|\(\?|\\[wdsbWDS]|[.\])][*+]|\A__\w+__\Z|\A#[0-9a-fA-F]{3,8}\Z|\A[<|][^<>|]*[|>]\Z"
+)
 """Signs that no token has, but patterns, colours and markers in code do."""
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f\-]{32,}|[0-9A-F\-]{32,}")
 MACHINE_MADE: Final = frozenset(("token", "key", "credential", "session", "signature"))
@@ -110,7 +124,9 @@ _NO_TOKEN: Final = re.compile(
     r"[a-zA-Z]{3,}[_\-#]?\d{1,4}|(?:[A-Z]+\d*[a-z]+|[A-Z]\d+)+|[\w.\-]+\.[a-z]{2,5}"
     r"|v?\d[\w:+~\-]*\.[\w.:+~\-]*|v?\d[\d.,]*\w{0,3}|[A-Z0-9_]+"
 )
-_SETTER: Final = re.compile(r"(?:define|set\w*|put\w*|add\w*|env\w*|header\w*|append|insert|config\w*)\s?\(\s?[\"']\Z", re.IGNORECASE)
+_SETTER: Final = re.compile(
+    r"(?:define|set\w*|put\w*|add\w*|env\w*|header\w*|append|insert|config\w*)\s?\(\s?[\"']\Z", re.IGNORECASE
+)
 
 
 def _beside(text: str, name_start: int, name: str, value: Value, kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""Secrets that show by the name beside them: assignments, settings, flags, headers, queries, tables of names and values."""
+"""Secrets that show by the name beside them: assignments, settings, headers, queries, tables of names and values."""
 
 import base64
 import binascii
@@ -8,8 +8,9 @@ from functools import cache, lru_cache
 from typing import Final
 
 from lookahead.redact.convincing import AT_LINE, MACHINE_MADE, Value, convinces, phrase, within_brackets
-from lookahead.redact.forms import Find
-from lookahead.redact.names import computed, mixed, promise, prose, random_like, stands_in
+from lookahead.redact.names import promise
+from lookahead.redact.providers import Find
+from lookahead.redact.values import computed, mixed, prose, random_like, stands_in
 
 _Q: Final = r"\\*[\"'`]"
 _TAIL: Final = (
@@ -22,7 +23,8 @@ _TAIL: Final = (
     rf"|(?P<pair>(?:{_Q})?[,;]?\s{{0,20}}(?:-\s{{0,4}})?(?:{_Q})?(?:value|val|default|content|data)(?:{_Q})?"
     r"\s{0,4}[:=]\s{0,4})"
     r"|(?P<element>(?:[\"'][^<>\n]{0,80})?>(?=[^<>\s=][^<>\n]{0,400}</))"
-    rf"|(?P<beside>(?:{_Q})?[ \t]{{0,8}}(?:[ \t|][ \t]{{0,8}}(?:[0-9] )?(?=(?:{_Q})|[^\s|]{{0,64}}\d)|,[ \t]{{0,8}}(?={_Q})))"
+    rf"|(?P<beside>(?:{_Q})?[ \t]{{0,8}}(?:[ \t|][ \t]{{0,8}}(?:[0-9] )?(?=(?:{_Q})|[^\s|]{{0,64}}\d)"
+    rf"|,[ \t]{{0,8}}(?={_Q})))"
     r")"
 )
 
@@ -35,8 +37,12 @@ def _anchored(anchor: str) -> re.Pattern[str]:
 def named(text: str, low: str, anchors: Iterable[str]) -> Iterator[Find]:
     """Values beside a name that promises a secret. `low` is the text in small letters, place by place."""
     for anchor in anchors:
+        past = 0
         for match in _anchored(anchor).finditer(low):
-            yield from _one(text, match)
+            if match.start() >= past:
+                for find in _one(text, match):
+                    past = max(past, find.end)
+                    yield find
 
 
 _NAME_LETTERS: Final = frozenset("_-.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
@@ -90,19 +96,19 @@ def mark_of(name: str) -> str:
 
 
 _MARKS: Final = (
-    ("cookie", "cookie"), ("authoriz", "authorization"), ("passphrase", "passphrase"), ("pass", "password"), ("pwd", "password"),
-    ("kennwort", "password"), ("secret", "secret"), ("token", "token"), ("key", "key"), ("cred", "credential"), ("otp", "code"),
-    ("pin", "code"), ("cv", "code"), ("sig", "signature"), ("sess", "session"), ("sid", "session"),
+    ("cookie", "cookie"), ("authoriz", "authorization"), ("passphrase", "passphrase"), ("pass", "password"),
+    ("pwd", "password"), ("kennwort", "password"), ("secret", "secret"), ("token", "token"), ("key", "key"),
+    ("cred", "credential"), ("otp", "code"), ("pin", "code"), ("cv", "code"), ("sig", "signature"),
+    ("sess", "session"), ("sid", "session"),
 )  # fmt: skip
 
 
 # ---- where a value begins and ends -------------------------------------------------------------------------------
 
 _OPENING: Final = re.compile(r"(?:[bBrRuUfF@]{1,2}|[$N])?(?P<q>\\*(?:\"\"\"|'''|[\"'`]))")
-_BARE: Final = re.compile(r"[^\s\"'`\x00]+")
+_BARE: Final = re.compile(r"[^\s\"'`\x00]{1,4096}")
 _ANOTHER: Final = re.compile(r"(?P<sign>[&;,])(?=\s*[\"']?[\w.\-%\[\]]{1,60}[\"']?\s*[=:]|\s*\Z)")
 _TO_END: Final = re.compile(r"[^\n\r\x00]{0,2000}")
-
 
 
 def _value(text: str, name_start: int, name_end: int, start: int, how: str) -> Value | None:
@@ -121,7 +127,13 @@ def _value(text: str, name_start: int, name_end: int, start: int, how: str) -> V
     end = bare.end()
     line = _TO_END.match(text, start)
     alone = line is not None and not text[end : line.end()].strip()
-    if not alone and line and how == "assign" and phrase(text[start : line.end()]) and AT_LINE.search(text[max(name_start - 80, 0) : name_start]):
+    if (
+        not alone
+        and line
+        and how == "assign"
+        and phrase(text[start : line.end()])
+        and AT_LINE.search(text[max(name_start - 80, 0) : name_start])
+    ):
         return Value(start, line.end(), text[start : line.end()], False, True)
     cut = _ANOTHER.search(text, start, end)
     if cut and (cut["sign"] != "," or how != "beside"):
@@ -165,7 +177,8 @@ def _trim(text: str, start: int, end: int) -> int:
 # ---- headers -----------------------------------------------------------------------------------------------------
 
 _SCHEME: Final = re.compile(
-    r"(?i)(?:bearer|basic|token|digest|apikey|api-key|negotiate|ntlm|bot|oauth|key|aws4-hmac-sha256|sharedkey\w*|hmac\S*|signature)(?:[ \t]+|:)"
+    r"(?i)(?:bearer|basic|token|digest|apikey|api-key|negotiate|ntlm|bot|oauth|key|aws4-hmac-sha256|sharedkey\w*"
+    r"|hmac\S*|signature)(?:[ \t]+|:)"
 )
 
 
@@ -201,11 +214,11 @@ def credentials(content: str, start: int) -> Iterator[Find]:
         or not (mixed(value, 5) or random_like(value) or (scheme and len(value) >= 16 and " " not in value))
     ):
         return
-    yield Find(start + shown, start + len(content), "authorization", value if " " not in value else "")
-    if scheme and scheme[0].lower().startswith("basic"):
-        password = basic_password(value)
-        if password:
-            yield Find(start, start, "password", password)
+    password = basic_password(value) if scheme and scheme[0].lower().startswith("basic") else ""
+    # The password is the secret in it; the whole is only text in base64.
+    yield Find(start + shown, start + len(content), "authorization", "" if password or " " in value else value)
+    if password:
+        yield Find(start, start, "password", password)
 
 
 def basic_password(value: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from lookahead.redact.names import mixed, random_like
+from lookahead.redact.encoding import as_text, decoded
+from lookahead.redact.values import mixed, random_like
 from lookahead.redact.views import Squeezed, squeeze, utf8
 
 LONG: Final = 15
@@ -19,7 +20,7 @@ _CROWD: Final = 16
 """So many secrets may share four letters; more of them are a repetition, not secrets."""
 Grams: TypeAlias = "dict[int, int | tuple[int, ...]]"
 """Which needle has these bytes and where: number * _LONGEST + place, packed because there are many."""
-_PREFIX: Final = re.compile(r"MI[A-Za-z0-9+/]{46}|(?:[A-Za-z]{2,12}[-_]){1,4}|[A-Z]{4}|eyJ")
+_PREFIX: Final = re.compile(r"MI[A-Za-z0-9+/]{46}|eyJ[\w\-]+\.[\w\-]+\.|(?:[A-Za-z]{2,12}[-_]){1,4}|[A-Z]{4}")
 _RUN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-")
 
 
@@ -140,10 +141,9 @@ class Known:
         prefix = _PREFIX.match(value)
         public = len(squeeze(utf8(prefix[0]))) if prefix else 0
         pieces = random_like(value[prefix.end() :] if prefix else value) and len(value.split()) == 1
+        pieces = pieces and not (value.isalnum() and as_text(decoded(value)))
         self.count += 1
-        self._young.add(
-            Secret(value=value, kind=kind, pieces=pieces, public=public)
-        )
+        self._young.add(Secret(value=value, kind=kind, pieces=pieces, public=public))
 
     def find(self, text: str) -> list[Found]:
         """Where in the text any of them is, in any spelling that needs no unescaping."""

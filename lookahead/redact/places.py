@@ -5,16 +5,23 @@ from collections.abc import Iterator
 from typing import Final
 
 from lookahead.redact.fields import basic_password, mark_of
-from lookahead.redact.forms import Find
-from lookahead.redact.names import Promise, mixed, promise, prose, random_like, stands_in
+from lookahead.redact.names import Promise, promise
+from lookahead.redact.providers import Find
+from lookahead.redact.values import mixed, prose, random_like, stands_in
 
 _ADDRESS: Final = re.compile(
-    r"://(?P<user>[^\s:/?#\"'<>@\\\x00]{0,128}):(?P<password>(?!\d{1,5}(?:[/?#]))[^\s\"'<>\x00]{1,256})@(?=[\w.\-\[%$({]|\Z)"
+    r"://(?P<user>[^\s:/?#\"'<>@\\\x00]{0,128}):(?P<password>(?!\d{1,5}(?:[/?#]))[^\s\"'<>\x00]{1,256})@(?=[\w.\-\[%$"
+    r"({]|\Z)"
 )
 _USER: Final = re.compile(r"://(?P<user>[\w\-.~%+=]{16,256})(?::x-oauth-basic|:)?@")
 _BEARER: Final = re.compile(r"bearer[ \t]+(?P<value>[\w\-.~+/]{8,2000}=*)")
-_AUTH: Final = re.compile(r"(?:auth ?= ?|BasicAuth)\(\s*[\"'][^\"'\n]{1,80}[\"'],\s*[\"'](?P<value>[^\"'\n]{3,200})[\"']")
-_BODY: Final = re.compile(r"secrets? (?:set|create|put|add|update)\b[^\n|;]{0,200}? (?:--body|-b|--value|--secret-string|--data)[= ](?P<q>[\"']?)(?P<value>[^\s\"'][^\n\"']{2,300}?)(?:(?P=q)(?=\s|$))")
+_AUTH: Final = re.compile(
+    r"(?:auth ?= ?|BasicAuth)\(\s*[\"'][^\"'\n]{1,80}[\"'],\s*[\"'](?P<value>[^\"'\n]{3,200})[\"']"
+)
+_BODY: Final = re.compile(
+    r"secrets? (?:set|create|put|add|update)\b[^\n|;]{0,200}? (?:--body|-b|--value|--secret-string"
+    r"|--data)[= ](?P<q>[\"']?)(?P<value>[^\s\"'][^\n\"']{2,300}?)(?:(?P=q)(?=\s|$))"
+)
 _BASIC: Final = re.compile(r"basic[ \t]+(?P<value>[\w\-+/]{8,2000}=*)")
 
 
@@ -23,7 +30,7 @@ def addresses(text: str) -> Iterator[Find]:
     if "://" in text and "@" in text:
         for match in _ADDRESS.finditer(text):
             user, password = match["user"], match["password"]
-            # The greedy run ends at the last @; one that is not part of the password belongs to a path or to the next address.
+            # The run goes to the last @, which may belong to a path or to the next address.
             if "://" in password:
                 password = password[: password.index("@")] if "@" in password[: password.index("://")] else ""
             elif "/" in password and "@" in password[: password.index("/")]:
@@ -56,13 +63,16 @@ def schemes(text: str, low: str) -> Iterator[Find]:
         value = text[match.start("value") : match.end("value")]
         password = basic_password(value)
         if password:
-            yield Find(match.start("value"), match.end("value"), "authorization", value)
+            yield Find(match.start("value"), match.end("value"), "authorization")
             yield Find(match.start("value"), match.start("value"), "password", password)
 
 
 # ---- flags -------------------------------------------------------------------------------------------------------
 
-_V: Final = r"(?:\"(?P<a>[^\"\n]{1,200})\"|'(?P<b>[^'\n]{1,200})'|(?P<c>[^\s\"'`|;&<>\x00]{1,200}(?:'[^'\n]{1,200}'|\"[^\"\n]{1,200}\")?))"
+_V: Final = (
+    r"(?:\"(?P<a>[^\"\n]{1,200})\"|'(?P<b>[^'\n]{1,200})'"
+    r"|(?P<c>[^\s\"'`|;&<>\x00]{1,200}(?:'[^'\n]{1,200}'|\"[^\"\n]{1,200}\")?))"
+)
 _FLAG: Final = re.compile(rf" -(?P<flag>[a-z]{{1,2}}|-(?:user|proxy-user))(?P<gap>[ =]?){_V}", re.IGNORECASE)
 _LETTER_FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
     # flag, the programs that mean a secret by it, how it is written: glued, apart, or a user before it.
@@ -74,7 +84,8 @@ _LETTER_FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "p",
-        r"(?:docker|podman|nerdctl|buildah|skopeo|helm|az|oc|cf|argocd|ibmcloud|vault|crane|oras|nexus|acr)\b[^|;&\n]{0,80}?\blogin",
+        r"(?:docker|podman|nerdctl|buildah|skopeo|helm|az|oc|cf|argocd|ibmcloud|vault|crane|oras|nexus"
+        r"|acr)\b[^|;&\n]{0,80}?\blogin",
         "apart",
     ),
     ("a", r"redis-cli|valkey-cli|keydb-cli|snmp\w+", "apart"),
@@ -98,7 +109,9 @@ _PROGRAMS: Final = {
 }
 _OPTION: Final = re.compile(rf" --?(?P<name>[A-Za-z][\w.\-]{{2,60}})(?:[= ]|\s{{1,3}})(?={_V})")
 _FED: Final = re.compile(
-    r"(?:echo|printf)\s+(?:-\w+\s+)?[\"']?(?P<value>[^\n|\"']{3,200}?)[\"']?\s*\|\s*(?:\S+\s+){0,3}?(?P<to>sudo\s+-\S*S|passwd\s+--stdin|chpasswd|\S+\s+login\b[^\n]{0,200}?--(?:password|token|pass)-stdin|gh\s+auth\s+login|cryptsetup|gpg\s[^\n]{0,100}passphrase-fd|smbpasswd|su\b|openssl\s)"
+    r"(?:echo|printf)\s+(?:-\w+\s+)?[\"']?(?P<value>[^\n|\"']{3,200}?)[\"']?\s*\|\s*(?:\S+\s+){0,3}?(?P<to>sudo\s+-\S"
+    r"*S|passwd\s+--stdin|chpasswd|\S+\s+login\b[^\n]{0,200}?--(?:password|token|pass)-stdin|gh\s+auth\s+login"
+    r"|cryptsetup|gpg\s[^\n]{0,100}passphrase-fd|smbpasswd|su\b|openssl\s)"
 )
 _GIVEN: Final = re.compile(r"<<<\s*[\"']?(?P<value>[^\s\"']{6,300})")
 _OPENSSL: Final = re.compile(r"(?:-pass(?:in|out)?|-password)\s+[\"']?pass:(?P<value>[^\s\"']{1,200})")
@@ -107,7 +120,8 @@ _HTPASSWD: Final = re.compile(
     r"htpasswd\s+-\S*b\S*\s+(?:\S+\s+){1,2}?[\"']?(?P<value>[^\s\"'/]{3,128})[\"']?\s*(?:$|\n|[;&|\x00])"
 )
 _NETUSE: Final = re.compile(
-    r"net\s+use\s+[^\n]{0,120}/user:\S{1,80}\s+(?P<value>[^\s/]\S{2,80})|/p(?:assword)?:(?P<other>[^\s\"'=]{3,80})(?![^\s\"'])"
+    r"net\s+use\s+[^\n]{0,120}/user:\S{1,80}\s+(?P<value>[^\s/]\S{2,80})"
+    r"|/p(?:assword)?:(?P<other>[^\s\"'=]{3,80})(?![^\s\"'])"
 )
 _VAULT: Final = re.compile(r"vault\s+login\s+(?:-\S+\s+)*(?P<value>[\w.\-]{8,200})")
 
@@ -120,7 +134,11 @@ def options(text: str) -> Iterator[Find]:
     for match in _OPTION.finditer(" " + text):
         yield from _option(match)
     if "secret" in text:
-        yield from (Find(*match.span("value"), "secret", match["value"]) for match in _BODY.finditer(text) if not stands_in(match["value"]))
+        yield from (
+            Find(*match.span("value"), "secret", match["value"])
+            for match in _BODY.finditer(text)
+            if not stands_in(match["value"])
+        )
     if "from-literal" in text:
         for match in _LITERAL.finditer(text):
             if not stands_in(match["value"]) and (promise(match["name"]) or mixed(match["value"], 6)):
@@ -173,7 +191,11 @@ def _lettered(text: str, match: re.Match[str]) -> Iterator[Find]:
     line = text[max(match.start() - 300, 0) : match.start()]
     line = line[max(line.rfind("\n"), line.rfind("\x00")) + 1 :]
     for number, (letter, _, how) in enumerate(_LETTER_FLAGS):
-        if letter != flag or (how == "glued" or (how == "user" and glued)) != glued or not _PROGRAMS[number].search(line):
+        if (
+            letter != flag
+            or (how == "glued" or (how == "user" and glued)) != glued
+            or not _PROGRAMS[number].search(line)
+        ):
             continue
         if how in ("user", "percent"):
             sign = "%" if how == "percent" else ":" if ":" in value else ","
@@ -206,6 +228,7 @@ def _option(match: re.Match[str]) -> Iterator[Find]:
 # ---- SQL and files with a place for a password -------------------------------------------------------------------
 
 _QUOTED: Final = r"(?P<q>\\*['\"])(?P<value>[^'\"\n]{1,200})(?P=q)"
+_PARAMETER: Final = re.compile(r"[:?@$]\w{0,3}")
 _IDENTIFIED: Final = re.compile(r"identified\s+(?:with\s+[\w'\"`]+\s+)?(?:by|as)\s+(?:password\s+)?" + _QUOTED)
 _PASSWORD: Final = re.compile(r"password(?:\s*\(\s*|\s+(?:for\s+[^=\n]{1,80}=\s*)?)" + _QUOTED)
 _INSERT: Final = re.compile(
@@ -222,7 +245,12 @@ def statements(text: str, low: str) -> Iterator[Find]:
     for pattern in (_IDENTIFIED, _PASSWORD):
         for match in pattern.finditer(low):
             value = text[match.start("value") : match.end("value")]
-            if not stands_in(value) and not prose(value) and value[0] not in ":?@" and value.rstrip()[-1] not in ":?":
+            if (
+                not stands_in(value)
+                and not prose(value)
+                and not _PARAMETER.fullmatch(value)
+                and value.rstrip()[-1] not in ":?"
+            ):
                 yield Find(*match.span("value"), "password", value)
     if " into " in low:
         for match in _INSERT.finditer(low):
@@ -246,12 +274,9 @@ def _rows(text: str, match: re.Match[str]) -> Iterator[Find]:
             return
         group = next((one for one in "abc" if cell[one] is not None), "c")
         value = cell[group] or ""
-        if group != "c" and column < len(means) and means[column] and not stands_in(value):
-            if (
-                means[column] is Promise.SURELY
-                or (mixed(value) and means[column] is Promise.LIKELY)
-                or random_like(value)
-            ):
-                yield Find(*cell.span(group), mark_of(names[column]), value)
+        promised = means[column] if group != "c" and column < len(means) else Promise.NOTHING
+        likely = promised is Promise.LIKELY and mixed(value)
+        if promised and not stands_in(value) and (promised is Promise.SURELY or likely or random_like(value)):
+            yield Find(*cell.span(group), mark_of(names[column]), value)
         place = cell.end()
         column = -1 if cell["end"] != "," else column + 1

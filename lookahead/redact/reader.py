@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from lookahead.redact.fields import named
-from lookahead.redact.forms import Find, is_data, lone, marked, runs, tokens
+from lookahead.redact.forms import is_data, lone, marked, runs
 from lookahead.redact.known import Known
-from lookahead.redact.names import random_like
 from lookahead.redact.places import addresses, flags, options, schemes, statements
+from lookahead.redact.providers import Find, tokens
+from lookahead.redact.values import random_like
 from lookahead.redact.views import narrowed, unescape
-from lookahead.redact.words import NONE, Hints, hints
+from lookahead.redact.words import NONE, Hints, hints, small
 from lookahead.redact.wrapped import block_end, holds_text, opened, opened_dumps, spaced_hex
 
 MARK: Final = re.compile(r"\[redacted:[a-z0-9\-]{1,40}\](?:#\d{1,6})?")
@@ -21,12 +22,15 @@ _LAYERS: Final = 4
 """Secrets wrapped more often than this are not looked for: each layer is read like a text of its own."""
 
 _DULL: Final = re.compile(
-    r"(?!A(?:KIA|SIA|BIA|CCA))(?:(?:[_\-/=+]*+(?:[A-Z]?[a-z]{3,}+|[A-Z]{3,}+|(?<![A-Za-z0-9])[A-Za-z]{1,3}+(?![A-Za-z0-9])))++[_\-/=+]*+\d{0,4}[_\-/=+]*+|/?[A-Za-z]?[a-z_\-/=+]+|[0-9a-f\-]{16,}|[0-9A-F\-]{16,}|=+|-+|[A-Z_]+|_+|(?:/?[a-z0-9_\-]{1,15}/){1,40}[a-z0-9_\-]{0,15})"
+    r"(?!A(?:KIA|SIA|BIA|CCA))(?:(?:[_\-/=+]*+(?:[A-Z]?[a-z]{3,}+|[A-Z]{3,}+"
+    r"|(?<![A-Za-z0-9])[A-Za-z]{1,3}+(?![A-Za-z0-9])))++[_\-/=+]*+\d{0,4}[_\-/=+]*+|/?[A-Za-z]?[a-z_\-/=+]+"
+    r"|[0-9a-f\-]{16,}|[0-9A-F\-]{16,}|=+|-+|[A-Z_]+|_+|(?:/?[a-z0-9_\-]{1,15}/){1,40}[a-z0-9_\-]{0,15})"
 )
 """Runs that hold nothing: words and paths in small letters, digests, rulers. Hex is opened before it gets here."""
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2}){8,}|(?:[0-9A-F]{2}){8,}")
 _FRONT: Final = re.compile(
-    r"[\w~.\-]{0,3}[78]Q~|(?:SG|ya29|hv[sbr]|sl|dp\.[a-z]{2,6}|AQ|[A-Za-z0-9]{14}\.atlasv1)\.|\d{8,10}:|1//|\$\w{1,12}\$(?:[\w=,./+]{1,40}\$){0,3}"
+    r"[\w~.\-]{0,3}[78]Q~|(?:SG|ya29|hv[sbr]|sl|dp\.[a-z]{2,6}|AQ|[A-Za-z0-9]{14}\.atlasv1)\.|\d{8,10}:|1//"
+    r"|\$\w{1,12}\$(?:[\w=,./+]{1,40}\$){0,3}"
 )
 
 
@@ -88,7 +92,9 @@ class Reader:
             if past > end:
                 finds += self._opened(text, start, past, layer)
                 # It may have been a list of tokens after all, one on each line.
-                finds += [find for first, last in runs(text[start:past]) for find in tokens(text, start + first, start + last)]
+                finds += [
+                    find for first, last in runs(text[start:past]) for find in tokens(text, start + first, start + last)
+                ]
                 continue
             finds += self._run(text, start, end, layer)
         if layer < _LAYERS and spaced_hex(text):
@@ -112,12 +118,6 @@ class Reader:
 
     def _inside(self, text: str, layer: int) -> list[Find]:
         return [find for find in self.find(text, layer + 1) if find.end > find.start]
-
-
-def small(text: str) -> str:
-    """In small letters, place by place: letters whose small form is longer stay as they are."""
-    low = text.lower()
-    return low if len(low) == len(text) else "".join(one if len(one := char.lower()) == 1 else char for char in text)
 
 
 def outside_marks(text: str) -> str:

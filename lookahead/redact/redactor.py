@@ -11,11 +11,12 @@ from typing import Final
 from pydantic import JsonValue
 
 from lookahead.redact.fields import mark_of
-from lookahead.redact.forms import Find
 from lookahead.redact.known import Known
-from lookahead.redact.names import Promise, promise, random_like, stands_in
+from lookahead.redact.names import Promise, promise
+from lookahead.redact.providers import Find
 from lookahead.redact.reader import Reader, outside_marks, stretches, worth_hunting
-from lookahead.redact.structure import BORDER, Parts, copied, fields, has_fields, rebuilt, split_tokens
+from lookahead.redact.structure import BORDER, Parts, copied, fields, rebuilt, split_tokens
+from lookahead.redact.values import random_like, stands_in
 from lookahead.redact.words import hints
 
 _ROUNDS: Final = 6
@@ -34,7 +35,7 @@ class Redactor:
         self._plain_at = 0
 
     def remember(self, value: str, name: str = "secret") -> None:
-        """Redact this value from now on, in every spelling. Values too short or too plain to be told from others are ignored."""
+        """Redact this value from now on, in every spelling. One too short or too plain to be told apart is ignored."""
         with self._lock:
             self._read_environment()
             self._learn(value, _slug(name))
@@ -100,11 +101,13 @@ class Redactor:
         hint = hints(plain)
         finds: list[Find] = []
         starts: list[int] = []
-        if has_fields(parts, plain, hint.anchors):
-            starts = _starts(texts)
-            for held in fields(value):
+        for held in fields(value, parts, plain, hint.anchors):
+            starts = starts or _starts(texts)
+            if held.end > held.start:
                 start = starts[held.leaf]
-                finds.append(Find(start + held.start, start + held.end, held.kind, texts[held.leaf][held.start : held.end]))
+                finds.append(
+                    Find(start + held.start, start + held.end, held.kind, texts[held.leaf][held.start : held.end])
+                )
         finds += split_tokens(plain)
         for find in finds:
             self._learn(find.secret, find.kind)

@@ -1,16 +1,18 @@
-"""JSON values: their strings in one row, and back; and which of them are secrets because of the field that holds them."""
+"""JSON values: their strings in one row, and back; and which are secrets because of the field that holds them."""
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from pydantic import JsonValue
 
 from lookahead.redact.convincing import phrase
 from lookahead.redact.fields import credentials, mark_of
-from lookahead.redact.forms import Find, tokens
-from lookahead.redact.names import Promise, mixed, promise, prose, random_like, stands_in
+from lookahead.redact.names import Promise, promise
 from lookahead.redact.places import flags
+from lookahead.redact.providers import Find, tokens
+from lookahead.redact.values import mixed, prose, random_like, stands_in
+from lookahead.redact.words import small
 
 BORDER: Final = "\x00"
 """Stands between the strings of a value, so that nothing but a split secret is read across."""
@@ -69,19 +71,66 @@ def rebuilt(value: JsonValue, leaves: Iterator[str], keys: dict[str, str]) -> Js
 # ---- fields ------------------------------------------------------------------------------------------------------
 
 LABELS: Final = frozenset(
-    "name key field variable header env k param parameter id label option setting selector element ref locator target "
-    "placeholder xpath css input aria-label question prompt title type kind".split()
+    [
+        "name",
+        "key",
+        "field",
+        "variable",
+        "header",
+        "env",
+        "k",
+        "param",
+        "parameter",
+        "id",
+        "label",
+        "option",
+        "setting",
+        "selector",
+        "element",
+        "ref",
+        "locator",
+        "target",
+        "placeholder",
+        "xpath",
+        "css",
+        "input",
+        "aria-label",
+        "question",
+        "prompt",
+        "title",
+        "type",
+        "kind",
+    ]
 )
 """Fields that may name what another field of the same object holds …"""
 _CONTENTS: Final = frozenset(
-    "value val v content data default values string stringvalue text current new old plain raw input answer keys".split()
+    [
+        "value",
+        "val",
+        "v",
+        "content",
+        "data",
+        "default",
+        "values",
+        "string",
+        "stringvalue",
+        "text",
+        "current",
+        "new",
+        "old",
+        "plain",
+        "raw",
+        "input",
+        "answer",
+        "keys",
+    ]
 )
 """… and the fields that may hold it."""
 _KEY_MATERIAL: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "k"))
 """The secret members of a JSON web key."""
+_PAIRS: Final = frozenset(("auth", "basic_auth", "basicauth", "credentials", "login", "userpass"))
 _FLAG: Final = re.compile(r"-{1,2}[A-Za-z][\w\-]{2,60}")
 _WORD: Final = re.compile(r"[A-Za-z][\w\-]*")
-_NAME_ALONE: Final = re.compile(r"\x00([\w.\-]{2,64})(?=\x00|\Z)")
 
 
 class Held(NamedTuple):
@@ -93,82 +142,104 @@ class Held(NamedTuple):
     kind: str
 
 
-def has_fields(parts: Parts, whole: str, anchors: tuple[str, ...]) -> bool:
-    """Whether it is worth asking which fields hold secrets."""
-    if "\x00-" in whole or "kty" in parts.keys or any(map(promise, parts.holders)):
-        return True
-    if not anchors:
-        return False
-    return not LABELS.isdisjoint(parts.keys) or any(map(promise, _NAME_ALONE.findall(BORDER + whole)))
+Names: TypeAlias = dict[str, tuple[str, Promise]]
+"""Strings of a value that name a secret: the name in each, and how much it says."""
 
 
-def fields(value: JsonValue) -> Iterator[Held]:
+def names_in(whole: str, anchors: tuple[str, ...]) -> Names:
+    """The short strings that name a secret: `DB_PASSWORD`, `--token`, `input[name=pwd]`."""
+    names: Names = {}
+    low = small(whole) if anchors else ""
+    for anchor in anchors:
+        place = low.find(anchor)
+        while place >= 0:
+            start, end = low.rfind(BORDER, 0, place) + 1, low.find(BORDER, place)
+            end = len(low) if end < 0 else end
+            leaf = whole[start:end] if end - start <= 96 else ""
+            if leaf and leaf.count(" ") < 6 and "\n" not in leaf:
+                means, name = promise(leaf), leaf
+                if not means:
+                    # A sentence or a selector that mentions one: then the value must look like one as well.
+                    name = next((word for word in _WORD.findall(leaf) if promise(word) is Promise.SURELY), "")
+                    means = Promise.LIKELY if name else Promise.NOTHING
+                if means:
+                    names[leaf] = (name, means)
+            place = low.find(anchor, end)
+    return names
+
+
+def fields(value: JsonValue, parts: Parts, whole: str, anchors: tuple[str, ...]) -> list[Held]:
     """The strings that are secrets because of the field, the label or the flag beside them."""
-    yield from _Walk().into(value, "", Promise.NOTHING)
+    names = names_in(whole, anchors)
+    if names or "\x00-" in whole or "kty" in parts.keys or any(map(promise, parts.holders)):
+        walk = _Walk(names)
+        walk.into(value, "", Promise.NOTHING)
+        return walk.found
+    return []
 
 
 class _Walk:
     """Goes through a value in the order in which its strings are noted, and keeps count of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names) -> None:
+        self.found: list[Held] = []
+        self._names = names
         self._leaf = 0
 
-    def into(self, value: JsonValue, name: str, means: Promise) -> Iterator[Held]:
+    def into(self, value: JsonValue, name: str, means: Promise) -> None:
         if isinstance(value, str):
             self._leaf += 1
             if means:
-                yield from _judged(self._leaf - 1, value, name, means)
+                self.found += _judged(self._leaf - 1, value, name, means)
         elif isinstance(value, list):
-            yield from self._list(value, name, means)
+            self._list(value, name, means)
         elif isinstance(value, dict):
-            yield from self._object(value, name, means)
+            self._object(value, name, means)
 
-    def _list(self, value: list[JsonValue], name: str, means: Promise) -> Iterator[Held]:
+    def _list(self, value: list[JsonValue], name: str, means: Promise) -> None:
         if len(value) > 1 and all(isinstance(item, str) for item in value):
             words = cast(list[str], value)
             if any(word.startswith("-") for word in words):
-                yield from _command(self._leaf, words)
-            if len(words) == 2 and name.lower() in ("auth", "basic_auth", "credentials", "login", "userpass"):
+                self.found += _command(self._leaf, words)
+            if len(words) == 2 and name.lower() in _PAIRS:
                 name, means = "password", Promise.LIKELY
         before = ""
         for number, item in enumerate(value):
             flagged = isinstance(item, str) and _FLAG.fullmatch(before) is not None and not item.startswith("-")
-            paired = len(value) == 2 and number == 1 and before != ""
+            paired = len(value) == 2 and number == 1 and before in self._names
             own = promise(before) if flagged or paired else Promise.NOTHING
-            yield from self.into(item, before if own else name, own or means)
+            self.into(item, before if own else name, own or means)
             before = item if isinstance(item, str) else ""
 
-    def _object(self, value: dict[str, JsonValue], name: str, means: Promise) -> Iterator[Held]:
-        label, labelled = _label(value)
+    def _object(self, value: dict[str, JsonValue], name: str, means: Promise) -> None:
+        label, labelled = self._label(value) if self._names else ("", Promise.NOTHING)
         for key, item in value.items():
-            low, own = key.lower(), promise(key)
+            if type(item) in _SCALARS:
+                continue
+            own = promise(key)
+            if not (own or means or labelled):
+                self.into(item, key, ("kty" in value and key in _KEY_MATERIAL and Promise.SURELY) or Promise.NOTHING)
+                continue
+            low = key.lower()
             if labelled and low in _CONTENTS:
-                yield from self.into(item, label, max(labelled, own))
+                self.into(item, label, max(labelled, own))
             elif own and labelled and low in LABELS and isinstance(item, str):
-                yield from self.into(item, key, Promise.NOTHING)
-            elif "kty" in value and key in _KEY_MATERIAL:
-                yield from self.into(item, "private_key", Promise.SURELY)
+                self.into(item, key, Promise.NOTHING)
             elif own:
-                yield from self.into(item, key, own)
+                self.into(item, key, own)
             elif means is Promise.SURELY and low in _CONTENTS:
-                yield from self.into(item, name, means)
+                self.into(item, name, means)
             else:
-                yield from self.into(item, name, min(means, Promise.PERHAPS))
+                self.into(item, name, min(means, Promise.PERHAPS))
 
-
-def _label(value: dict[str, JsonValue]) -> tuple[str, Promise]:
-    """What an object says that its value is: `{"name": "DB_PASSWORD", "value": …}`, `{"selector": "#password", "text": …}`."""
-    best, most = "", Promise.NOTHING
-    for key, item in value.items():
-        if isinstance(item, str) and len(item) <= 96 and key.lower() in LABELS:
-            means, name = promise(item), item
-            if not means:
-                # A sentence or a selector that mentions one: then the value itself must look like one as well.
-                name = next((word for word in _WORD.findall(item) if promise(word) is Promise.SURELY), "")
-                means = Promise.LIKELY if name else Promise.NOTHING
-            if means > most:
-                best, most = name, means
-    return best, most
+    def _label(self, value: dict[str, JsonValue]) -> tuple[str, Promise]:
+        """What an object says that its value is: `{"selector": "#password", "text": …}`."""
+        found = [
+            self._names[item]
+            for key, item in value.items()
+            if isinstance(item, str) and item in self._names and key.lower() in LABELS
+        ]
+        return max(found, key=lambda one: one[1], default=("", Promise.NOTHING))
 
 
 def _command(first: int, words: list[str]) -> Iterator[Held]:
@@ -210,7 +281,7 @@ _MOST: Final = 12
 
 
 def split_tokens(text: str) -> Iterator[Find]:
-    """Tokens cut in pieces over neighbouring strings: what looks like the front of one is put together with the next."""
+    """Tokens cut in pieces over neighbouring strings: what looks like the front of one is put before the next."""
     for match in _FRONTS.finditer(BORDER + text):
         start = stop = match.start()
         pieces: list[tuple[int, int]] = []

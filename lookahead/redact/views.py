@@ -59,7 +59,8 @@ _ESCAPE: Final = re.compile(
     r"|(?<=%)(?P<percent>[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*)"
     r"|(?<=\\)\\*(?:u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|u\{(?P<b>[0-9a-fA-F]{1,6})\}|x(?P<x>[0-9a-fA-F]{2})"
     r"|(?P<o>[0-3][0-7]{2})|(?P<c>[^\sA-Za-z0-9]|[nrtbf]))"
-    r"|(?<=&)(?P<html>#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp|sol|equals|num|excl|commat|dollar|percnt|plus|ast|colon);"
+    r"|(?<=&)(?P<html>#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp|sol|equals|num|excl|commat|dollar"
+    r"|percnt|plus|ast|colon);"
     r"|(?<=0)[xX](?P<h>[0-9a-fA-F]{2})(?:[,;]\s?(?=0[xX])|(?![0-9a-zA-Z]))"
     r"|(?<=')(?:\\'|\"'\")')"
 )
@@ -106,7 +107,7 @@ def unescape(text: str) -> Unescaped | None:
             view += len(pieces[-1])
         place = end
         if plain:
-            # A long row of %XX is cut where the letters are, so that a secret inside it does not take its neighbours along.
+            # A long row of %XX is cut at each letter, so that a secret inside it does not take its neighbours along.
             width = (
                 (end - start) // len(plain) if match.lastgroup == "percent" and (end - start) == 3 * len(plain) else 0
             )
@@ -144,9 +145,12 @@ def _near(start: int, end: int, follows: bool) -> Iterator[tuple[int, int]]:
 _WIDE: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 
+_IS_WIDE: Final = re.compile("[\uff01-\uff5e]")
+
+
 def narrowed(text: str) -> str:
     """Full-width letters and signs as ordinary ones, place by place."""
-    return text if text.isascii() else text.translate(_WIDE)
+    return text.translate(_WIDE) if not text.isascii() and _IS_WIDE.search(text) else text
 
 
 def _escaped(text: str) -> bool:

@@ -1,12 +1,12 @@
 """What base64, base32 and hex hide: each run is opened, and read like any other text."""
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from lookahead.redact.forms import Find, runs, tokens
+from lookahead.redact.encoding import as_text, bytes_of_hex, decoded, decoded32
+from lookahead.redact.forms import runs
+from lookahead.redact.providers import Find, tokens
 
 Read = Callable[[str], list[Find]]
 
@@ -14,22 +14,20 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
 _HEX: Final = re.compile(r"(?:0[xX])?((?:[0-9a-f]{2}){8,}|(?:[0-9A-F]{2}){8,})")
 _BASE32: Final = re.compile(r"[A-Z2-7]{24,}={0,6}")
 _PATH: Final = re.compile(r"/?(?:[\w\-.]{1,30}/)+")
-_STANDARD: Final = str.maketrans("-_", "+/")
-_MOST: Final = 400_000
 
 
 def opened(text: str, start: int, end: int, read: Read) -> Iterator[Find]:
     """Segments of one run whose decoding holds a secret."""
     run = text[start:end]
     if "\n" in run:
-        yield from _judge(start, end, _base64(_BREAK.sub("", run)), read)
+        yield from _judge(start, end, decoded(_BREAK.sub("", run)), read)
         return
     whole = _HEX.fullmatch(run)
     if whole:
-        yield from _judge(start, end, _bytes_of_hex(whole[1]), read)
+        yield from _judge(start, end, bytes_of_hex(whole[1]), read)
         return
     if _BASE32.fullmatch(run):
-        yield from _judge(start, end, _base32(run), read)
+        yield from _judge(start, end, decoded32(run), read)
     for match in _SEGMENT.finditer(run):
         found = list(_segment(match[0], start + match.start(), read))
         if not found and "/" in match[0] and _PATH.match(match[0]):
@@ -58,7 +56,7 @@ def block_end(text: str, start: int, end: int) -> int:
         past, letters = line.end(), letters + line["line"]
         if width < length:
             break
-    return past if "+" in letters or "/" in letters or as_text(_base64(letters)) else end
+    return past if "+" in letters or "/" in letters or as_text(decoded(letters)) else end
 
 
 _NIBBLES: Final = bytes(
@@ -80,12 +78,12 @@ def opened_dumps(text: str, read: Read) -> Iterator[Find]:
 
 def holds_text(run: str) -> bool:
     """True for text in base64: it looks as random as a token, and is none."""
-    return any(as_text(_base64(part)) != "" for part in run.split("=") if len(part) >= 16)
+    return any(as_text(decoded(part)) != "" for part in run.split("=") if len(part) >= 16)
 
 
 def _segment(segment: str, start: int, read: Read) -> Iterator[Find]:
     hexed = _HEX.fullmatch(segment)
-    data = _bytes_of_hex(hexed[1]) if hexed else _base64(segment)
+    data = bytes_of_hex(hexed[1]) if hexed else decoded(segment)
     yield from _judge(start, start + len(segment), data, read)
 
 
@@ -99,47 +97,3 @@ def _judge(start: int, end: int, data: bytes, read: Read) -> Iterator[Find]:
         finds = [find for start_, end_ in runs(noise) for find in tokens(noise, start_, end_)]
     if finds:
         yield Find(start, end, finds[0].kind)
-
-
-def as_text(data: bytes) -> str:
-    """The text that bytes hold, or "" if they are no text."""
-    if not data:
-        return ""
-    if data.isascii():
-        if len(data) > 3 and not any(data[1::2]):
-            data = data[::2]
-        return data.decode() if _printable(data) else ""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode() if _printable(data) else ""
-    except UnicodeDecodeError:
-        return ""
-
-
-_CONTROL: Final = bytes(range(9)) + bytes(range(14, 32)) + b"\x7f\x0b\x0c"
-
-
-def _printable(data: bytes) -> bool:
-    return len(data.translate(None, _CONTROL)) * 20 >= len(data) * 19
-
-
-def _bytes_of_hex(text: str) -> bytes:
-    return bytes.fromhex(text[: len(text) & ~1])
-
-
-def _base64(text: str) -> bytes:
-    text = text.rstrip("=")[:_MOST]
-    whole = text[: len(text) - 1] if len(text) % 4 == 1 else text
-    try:
-        return base64.b64decode(whole.translate(_STANDARD) + "=" * (-len(whole) % 4))
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _base32(text: str) -> bytes:
-    text = text.rstrip("=")[:_MOST]
-    try:
-        return base64.b32decode(text + "=" * (-len(text) % 8))
-    except (binascii.Error, ValueError):
-        return b""

@@ -198,11 +198,8 @@ class Launcher:
             self._line.close()
             self._line = None
         if self._process is not None:
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._process.kill()  # it only waits for requests; the watchers are processes of their own
+            self._process.wait()
             self._process = None
 
 

@@ -9,12 +9,12 @@ from typing import Final
 
 _SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store")
 _ETC: Final = (
-    "alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version",
+    "alternatives", "bash.bashrc", "ca-certificates.conf", "crypto-policies", "debian_version",
     "fonts", "gai.conf", "gitattributes", "gitconfig", "group", "host.conf", "hostname", "hosts", "inputrc", "issue",
     "java*", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "locale.conf", "localtime", "login.defs",
     "lsb-release", "machine-id", "magic", "magic.mime", "mime.types", "networks", "nsswitch.conf", "os-release",
-    "passwd", "perl", "pki/ca-trust", "pki/tls/certs", "protocols", "python3*", "redhat-release", "rpc",
-    "services", "shells", "skel", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone", "xdg",
+    "passwd", "pki/ca-trust", "pki/tls/certs", "protocols", "python3*", "redhat-release", "rpc",
+    "services", "shells", "ssl/certs", "ssl/openssl.cnf", "timezone",
 )  # fmt: skip
 _NO_WAY_OUT: Final = "nameserver 192.0.2.1\noptions timeout:1 attempts:1\n"
 """An address that nobody has: a name that must be asked for becomes a visible attempt to reach the network."""
@@ -24,7 +24,7 @@ _ENVIRONMENT: Final = (
     "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONUTF8", "NO_COLOR", "FORCE_COLOR", "CI", "COLUMNS", "LINES",
     "EDITOR", "PAGER", "SOURCE_DATE_EPOCH",
 )  # fmt: skip
-_PREFIX_PARTS: Final = ("bin", "sbin", "lib", "lib64", "libexec", "include", "pyvenv.cfg")
+_PREFIX_PARTS: Final = ("bin", "sbin", "lib", "lib64", "libexec", "include")
 _MANAGERS: Final = (
     ".pyenv",
     ".rustup",
@@ -86,6 +86,8 @@ def _interpreters() -> Iterator[str]:
         manager = next((f"{house}/{name}" for name in _MANAGERS if _within(prefix, f"{house}/{name}")), "")
         if manager:
             yield manager
+        elif os.path.isfile(os.path.join(prefix, "pyvenv.cfg")):
+            yield prefix
         else:
             yield from (os.path.join(prefix, part) for part in _PREFIX_PARTS)
 

@@ -1,10 +1,12 @@
 """A small process that only forks: one watcher for each confined run, so that a run costs no interpreter start."""
 
+import contextlib
 import gc
 import os
 import signal
 import socket
 
+from .seccomp import program
 from .supervise import supervise
 
 
@@ -13,6 +15,9 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, who then hangs up
     os.setsid()
+    with contextlib.suppress(OSError):  # done once, for every child
+        program(unix_sockets=True)
+        program(unix_sockets=False)
     gc.collect()
     gc.freeze()  # what was made so far is never looked at again, so its pages stay shared with every watcher
     line = socket.socket(fileno=descriptor)

@@ -9,8 +9,8 @@ from .spec import Failed, Order, Room
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _SECRETS_OF_PROC = (
-    "kcore", "keys", "key-users", "timer_list", "sched_debug", "kallsyms", "kmsg", "kpagecount", "kpageflags",
-    "kpagecgroup", "vmallocinfo", "slabinfo", "sysrq-trigger", "modules", "diskstats", "partitions", "interrupts",
+    "kcore", "kallsyms", "kpagecount", "kpageflags", "kpagecgroup", "vmallocinfo", "slabinfo", "timer_list",
+    "sched_debug",
 )  # fmt: skip
 _LAYERS = "/run/layers"
 _QUIET = linux.MS_NOSUID | linux.MS_NODEV
@@ -134,8 +134,8 @@ def _processes(room: str, plan: Room, warnings: list[str]) -> None:
     for setting, value in (("user/max_user_namespaces", "0"), ("kernel/pid_max", str(max(301, plan["processes"] * 2)))):
         with contextlib.suppress(OSError), open(f"{proc}/sys/{setting}", "w", encoding="ascii") as file:
             file.write(value)
-    for name in _SECRETS_OF_PROC:
-        if os.path.exists(f"{proc}/{name}"):
+    for name in _SECRETS_OF_PROC:  # only root could read them
+        if plan["privileged"] and os.path.exists(f"{proc}/{name}"):
             linux.bind(f"{room}/dev/null", f"{proc}/{name}")
     # Root outside may write /proc/sys and its like by ownership alone, so the whole of it is read-only.
     linux.tighten(proc, linux.MS_RDONLY | _QUIET | linux.MS_NOEXEC)

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import struct
+from functools import lru_cache
 from typing import Final
 
 from .linux import machine, set_filter
@@ -115,6 +116,7 @@ def _argument(index: int) -> bytes:
     return _step(_LOAD, 16 + 8 * index)  # the low half; both machines are little-endian
 
 
+@lru_cache
 def program(*, unix_sockets: bool) -> bytes:
     """The filter as bytes. Raises `OSError` on a machine whose system calls are not listed here."""
     here = machine()

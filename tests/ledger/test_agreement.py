@@ -170,6 +170,8 @@ def test_structured_answers_may_differ_in_the_same_ways(one: Any, other: Any) ->
         ({"time": 3}, {"time": 4}),
         ({"total": 1795250336}, {"total": 1795250339}),
         ({"duration": 30}, {"duration": 60}),
+        ({"duration": 3}, {"duration": 5}),
+        ({"ts": 1795250341}, {"ts": 1795250641}),
         ({"timeout_seconds": 30}, {"timeout_seconds": 60}),
         ({"pids": [{"pid": 1}, {"pid": 2}]}, {"pids": [{"pid": 3}, {"pid": 3}]}),
         ({"price": 0.1}, {"price": 0.2}),

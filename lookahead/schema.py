@@ -7,10 +7,16 @@ from lookahead.types import Action, Tool, canonical
 
 
 def fits(action: Action, tool: Tool) -> bool:
-    """Whether these arguments are ones that the tool takes. A tool without a schema takes anything."""
+    """Whether these arguments are ones that the tool takes. A tool without a schema takes anything.
+
+    Nothing fits a schema that cannot be read: it comes from whoever wrote the tool, and must not stop a decision.
+    """
     if not tool.parameters:
         return True
-    return bool(_validator(canonical(tool.parameters)).is_valid(action.arguments))
+    try:
+        return bool(_validator(canonical(tool.parameters)).is_valid(action.arguments))
+    except Exception:
+        return False
 
 
 @lru_cache(maxsize=512)

@@ -375,6 +375,8 @@ def test_only_globs_and_regular_expressions_look_at_spelling(test: dict[str, Any
         "unlink",
         "wipe",
         "a_drop_b",
+        "HTMLDelete",
+        "DBDropTable",
     ],
 )
 def test_a_destructive_word_in_a_name_makes_an_unknown_tool_one_that_destroys(name: str):

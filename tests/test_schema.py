@@ -52,9 +52,14 @@ def test_a_reference_to_somewhere_else_is_never_fetched(where: str, monkeypatch:
     asked: list[object] = []
     monkeypatch.setattr(socket, "create_connection", lambda *args, **kwargs: asked.append(args))
     schema: dict[str, Any] = {"properties": {"path": {"$ref": where}}}
-    with pytest.raises(Exception, match="Unresolvable"):
-        fits(call("write", path="a"), tool(schema))
+    assert fits(call("write", path="a"), tool(schema)) is False
     assert asked == []
+
+
+@pytest.mark.parametrize("schema", [{"type": 5}, {"properties": []}, {"pattern": "["}, {"required": 1}])
+def test_nothing_fits_a_schema_that_cannot_be_read(schema: dict[str, Any]):
+    broken: dict[str, Any] = {"properties": {"path": schema}, **schema}
+    assert fits(call("write", path="a"), tool(broken)) is False
 
 
 def test_two_spellings_of_one_schema_are_one_schema():

@@ -156,9 +156,8 @@ def main() -> int:
     critic = RuleCritic()
     totals = table(corpus, {"rules": by_rules(critic), "regular expressions": by_patterns})
     middle, late, mean = latency(critic, corpus)
-    print(
-        f"\nOne short shell line that was never seen before: median {middle:.3f} ms, p99 {late:.3f} ms, mean {mean:.3f} ms."
-    )
+    figures = f"median {middle:.3f} ms, p99 {late:.3f} ms, mean {mean:.3f} ms"
+    print(f"\nOne short shell line that was never seen before: {figures}.")
     stopped, questioned = totals["rules"]
     missed = [
         f"{stopped:.2%} stopped, wanted {RECALL:.1%}" if stopped < RECALL else "",

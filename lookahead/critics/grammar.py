@@ -1,13 +1,14 @@
 """The grammar of the shell, loaded when it is first needed."""
 
 import re
-from functools import lru_cache
+import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lookahead.critics.nameset import nameset
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Parser, TreeCursor
 
 _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
@@ -27,18 +28,77 @@ WORDS: Final = nameset(
 """Nodes that become words."""
 
 
-@lru_cache(maxsize=1)
+_PARSERS: Final = threading.local()
+"""One for each thread: a parser may not be used by two at once."""
+
+
 def _parser() -> "Parser":
-    try:
-        import tree_sitter
-        import tree_sitter_bash
-    except ImportError as missing:  # pragma: no cover
-        raise ImportError('reading shell text needs tree-sitter: pip install "lookahead-agents"') from missing
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+    found: Parser | None = getattr(_PARSERS, "shell", None)
+    if found is None:
+        try:
+            import tree_sitter
+            import tree_sitter_bash
+        except ImportError as missing:  # pragma: no cover
+            raise ImportError('reading shell text needs tree-sitter: pip install "lookahead-agents"') from missing
+        found = _PARSERS.shell = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+    return found
 
 
-def tree_of(text: str) -> "Node":
-    return _parser().parse(text.encode("utf-8", errors="replace")).root_node
+@dataclass(slots=True, eq=False)
+class Node:
+    """A node of our own. The library's nodes are let go at once: holding lists of them has crashed interpreters."""
+
+    type: str
+    is_named: bool
+    start_byte: int
+    end_byte: int
+    text: bytes
+    field: str | None
+    children: "list[Node]"
+
+    @property
+    def named_children(self) -> "list[Node]":
+        return [child for child in self.children if child.is_named]
+
+    @property
+    def child_count(self) -> int:
+        return len(self.children)
+
+    def child_by_field_name(self, name: str) -> "Node | None":
+        return next((child for child in self.children if child.field == name), None)
+
+    def children_by_field_name(self, name: str) -> "list[Node]":
+        return [child for child in self.children if child.field == name]
+
+
+def tree_of(text: str) -> tuple[Node, bool]:
+    """The root, and whether some of the text could not be parsed."""
+    raw = text.encode("utf-8", errors="replace")
+    tree = _parser().parse(raw)
+    cursor = tree.walk()
+    root = _copied(cursor, raw)
+    above, broken = [root], tree.root_node.has_error
+    while True:
+        if cursor.goto_first_child():
+            child = _copied(cursor, raw)
+            above[-1].children.append(child)
+            above.append(child)
+            continue
+        while not cursor.goto_next_sibling():
+            above.pop()
+            if not cursor.goto_parent():
+                return root, broken
+        above.pop()
+        child = _copied(cursor, raw)
+        above[-1].children.append(child)
+        above.append(child)
+
+
+def _copied(cursor: "TreeCursor", raw: bytes) -> Node:
+    node = cursor.node
+    assert node is not None
+    start, end = node.start_byte, node.end_byte
+    return Node(node.type, node.is_named, start, end, raw[start:end], cursor.field_name, [])
 
 
 def cleaned(text: str) -> tuple[str, bool]:

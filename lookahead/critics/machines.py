@@ -60,9 +60,11 @@ def machines(call: Call, ground: Ground) -> Iterator[Finding]:
     table, same = _table()
     name = same.get(call.name, call.name)
     texts = call.texts
-    if name in ("php", "python", "python3", "bin/rails", "bundle") and texts:
+    if (name in ("php", "bin/rails", "bundle") or name.startswith("python")) and texts:
         script = texts[0].rpartition("/")[2]
-        if script in table:
+        if script == "-m" and len(texts) > 1 and texts[1] in table:
+            name, texts = texts[1], texts[2:]
+        elif script in table:
             name, texts = script, texts[1:]
     for verb in table.get(name, ()):
         if _fits(verb, texts):

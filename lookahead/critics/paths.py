@@ -20,7 +20,8 @@ Kind: TypeAlias = Literal[
 ]  # fmt: skip
 
 PROTECTED: Final = (
-    ".git", ".git/**", ".hg", ".svn", ".env", ".env.*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "*.jks",
+    ".git", ".git/**", ".hg", ".svn", ".lookahead", ".lookahead/**", "lookahead.toml",
+    ".env", ".env.*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "*.jks",
     "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".ssh", ".ssh/**", ".gnupg", ".gnupg/**", ".aws", ".aws/**",
     ".kube", ".kube/**", ".config/gcloud/**", ".docker/config.json", ".netrc", ".pgpass", ".npmrc", ".pypirc",
     ".git-credentials", "credentials", "credentials.*", "secrets", "secrets.*", "secrets/**", "*.bak", "*.backup",

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from pydantic import JsonValue
-
 from lookahead.critics.finding import Finding, caution, danger
 from lookahead.critics.nameset import nameset
+from lookahead.critics.orders import HIJACK, NOT_USER, acts, hijacked, leaves
 from lookahead.critics.texts import words_of
 from lookahead.critics.tools import reads_by_name
 from lookahead.types import Action, Observation, State, Step, Tool
@@ -27,7 +26,7 @@ _ORDERS: Final = re.compile(
     r"|call|make|create|add|before you|instruction|important|ignore|must|please|system|assistant|task|todo|first)\b"
 )
 _VALUE: Final = re.compile(r"^\s*(?:[-*•]\s*)?(?:[\"']?[\w .-]{1,40}[\"']?\s*[:=]\s*)?[\"'\[(<]*{}[\"'\])>,;.]*\s*$")
-_ADDRESS: Final = re.compile(
+ADDRESS: Final = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.]+|https?://\S+|www\.\S+|\b[A-Z]{2}\d{2}[A-Z0-9]{10,30}\b|\b0x[0-9a-fA-F]{20,}\b"
 )
 
@@ -36,25 +35,25 @@ def recipients(state: State, action: Action, tool: Tool | None) -> Iterator[Find
     """Values that decide who gets something, when the user did not name them."""
     if (tool is not None and tool.effect == "reads") or reads_by_name(action.tool):
         return
-    for name, value in _leaves(action.arguments):
-        sink = bool(_SINKS & set(words_of(name))) or _ADDRESS.fullmatch(value.strip()) is not None
+    for name, value in leaves(action.arguments):
+        sink = bool(_SINKS & set(words_of(name))) or ADDRESS.fullmatch(value.strip()) is not None
         if len(value.strip()) < 3 or len(value) > 300 or (not sink and not _telling(value)):
             continue
         source = source_of(state, value)
         shown = f"{name} is {value.strip()}"
-        if source == "prose":
-            what = f"{shown}: not from the user, but from text that a tool returned"
-            why = "text that gives orders is how agents are hijacked"
-            make = danger if sink else caution
-            yield make("leaves.injected-recipient" if sink else "arguments.injected", what, why, value, loses=False)
-        elif source == "named prose" and sink:
+        if not sink:
+            if source in ("prose", "named prose") and hijacked(state) and acts(action.tool):
+                yield caution("arguments.injected", f"{shown}: {NOT_USER}", HIJACK, value)
+        elif source == "prose":
+            yield danger("leaves.injected-recipient", f"{shown}: {NOT_USER}", HIJACK, value, loses=False)
+        elif source == "named prose":
             yield caution(
                 "leaves.recipient-from-text",
                 f"{shown}: it stands in text that the user pointed to",
                 "somebody else may have written it",
                 value,
             )
-        elif source == "nowhere" and sink:
+        elif source == "nowhere":
             yield caution(
                 "leaves.unknown-recipient",
                 f"{shown}: nobody named it",
@@ -77,7 +76,7 @@ def source_of(state: State, value: str) -> Source:
             return "record"
         if kind == "prose":
             named = _pointed_to(step, state.goal)
-            best = "named prose" if named and best == "nowhere" else "prose" if not named else best
+            best = "named prose" if named or best == "named prose" else "prose"
     return best
 
 
@@ -123,7 +122,7 @@ def _pointed_to(step: Step, goal: str) -> bool:
     """Whether the goal names what was read: a file, a page, a message."""
     folded = goal.casefold()
     return any(
-        len(value) > 4 and _stands_in(value.strip().casefold(), folded) for _, value in _leaves(step.action.arguments)
+        len(value) > 4 and _stands_in(value.strip().casefold(), folded) for _, value in leaves(step.action.arguments)
     )
 
 
@@ -148,15 +147,6 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield str(value)
-
-
-def _leaves(value: "dict[str, JsonValue] | list[JsonValue]", name: str = "") -> Iterator[tuple[str, str]]:
-    items = value.items() if isinstance(value, dict) else ((name, item) for item in value)
-    for key, item in items:
-        if isinstance(item, dict | list):
-            yield from _leaves(item, key)
-        elif isinstance(item, str):
-            yield key, item
 
 
 def _telling(value: str) -> bool:

@@ -93,7 +93,7 @@ def _reads(text: Text) -> bool:
 @lru_cache(maxsize=1024)
 def shell_reads(text: str) -> bool:
     """Whether each program in a text is known, and known to write nothing with these very arguments."""
-    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]|\$|`|<\(|>\(|\bfunction\b|\balias\b|\(\)", text):
+    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]|\$|`|<\(|>\(|\bfunction\b|\balias\b|\(\)|\\(\s|$)", text):
         return False
     script = read_shell(text.replace("\\\n", ""))
     if script.unread or script.odd or not script.calls:

@@ -6,9 +6,11 @@ from typing import Final
 
 import anyio
 
+from lookahead.critics.carried import carried
 from lookahead.critics.code import python
 from lookahead.critics.effects import judge_effects
 from lookahead.critics.finding import ORDER, Finding, count
+from lookahead.critics.orders import unasked
 from lookahead.critics.paths import PROTECTED, Ground
 from lookahead.critics.provenance import recipients
 from lookahead.critics.script import judge_shell
@@ -64,7 +66,8 @@ class RuleCritic:
             yield from ((finding, False) for finding in findings if finding.reach not in shown)
         if not texts and not exact:
             yield from ((finding, False) for finding in by_name(action, tool))
-        yield from ((finding, False) for finding in recipients(state, action, tool))
+        for rule in (recipients, carried, unasked):
+            yield from ((finding, False) for finding in rule(state, action, tool))
         if effects is not None:
             shell = any(text.language in ("shell", "keys") for text in texts)
             by_git = shell and any(re.search(r"\bgit\b", text.text) and ".git" not in text.text for text in texts)

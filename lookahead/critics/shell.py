@@ -3,18 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from lookahead.critics.calls import Call, Inner, Redirect, Script
 from lookahead.critics.constant import printed
-from lookahead.critics.grammar import BRANCHES, WITHOUT_PROGRAM, WORDS, cleaned, tree_of
+from lookahead.critics.grammar import BRANCHES, WITHOUT_PROGRAM, WORDS, Node, cleaned, tree_of
 from lookahead.critics.nameset import nameset
 from lookahead.critics.paths import UNKNOWN
 from lookahead.critics.words import HOME, Word, Words, text_of
 from lookahead.critics.wrappers import SHELLS, unwrapped
-
-if TYPE_CHECKING:
-    from tree_sitter import Node
 
 DEEPEST: Final = 60
 MOST_CALLS: Final = 400
@@ -40,14 +37,14 @@ def read_shell(
     text, hidden = cleaned(text.replace(HOME, "$HOME"))
     if hidden:
         walk.script.unread.append("there are invisible or control characters in it")
-    root = tree_of(text)
-    if root.has_error:
+    root, broken = tree_of(text)
+    if broken:
         walk.script.unread.append("it is not complete shell text")
     try:
         walk.block(root)
     except RecursionError:
         walk.script.unread.append("it is nested too deeply")
-    if root.has_error:
+    if broken:
         _guess(text, walk)
     if within is not None and shares:
         within.words.variables, within.cwd = walk.words.variables, walk.cwd
@@ -81,13 +78,13 @@ class _Walk:
 
     # Statements.
 
-    def block(self, node: "Node") -> None:
+    def block(self, node: Node) -> None:
         for child in node.named_children:
             self.statement(child)
 
     def statement(
         self,
-        node: "Node",
+        node: Node,
         redirects: tuple[Redirect, ...] = (),
         stdin: str | None = None,
         fed_by: tuple[Call, ...] = (),
@@ -131,7 +128,7 @@ class _Walk:
         return self.script.calls[before:]
 
     def _children(
-        self, node: "Node", redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
+        self, node: Node, redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
     ) -> None:
         statements = [child for child in node.named_children if child.type not in WORDS]
         last = statements[-1] if node.type in ("list", "negated_command") and statements else None
@@ -147,7 +144,7 @@ class _Walk:
         self.script.calls.append(Call(name="(block)", redirects=redirects, fed_by=fed_by, cwd=self.cwd, **self.context))
 
     def _pipeline(
-        self, stages: "list[Node]", redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
+        self, stages: list[Node], redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
     ) -> None:
         for stage in stages:
             calls = self.statement(stage, redirects if stage is stages[-1] else (), stdin, fed_by)
@@ -156,7 +153,7 @@ class _Walk:
             stdin = printed(calls[-1].name, calls[-1].texts, calls[-1].stdin) if len(calls) == 1 else None
 
     def _redirected(
-        self, node: "Node", redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
+        self, node: Node, redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
     ) -> None:
         body = node.child_by_field_name("body")
         after: list[Node] = []
@@ -182,8 +179,8 @@ class _Walk:
             else:
                 self.statement(follower, (), output, tuple(calls))
 
-    def _heredoc(self, node: "Node") -> "tuple[str, tuple[Redirect, ...], list[Node]]":
-        text, redirects, after = "", tuple[Redirect, ...](), list["Node"]()
+    def _heredoc(self, node: Node) -> tuple[str, tuple[Redirect, ...], list[Node]]:
+        text, redirects, after = "", tuple[Redirect, ...](), list[Node]()
         start = next((text_of(child) for child in node.named_children if child.type == "heredoc_start"), "")
         for child in node.named_children:
             if child.type == "heredoc_body":
@@ -195,9 +192,9 @@ class _Walk:
                 after.append(child)
         return text, redirects, after
 
-    def _filled(self, body: "Node") -> str:
+    def _filled(self, body: Node) -> str:
         """A here-document with its variables in place; its substitutions run, so they are walked too."""
-        raw, at, parts = body.text or b"", body.start_byte, list[str]()
+        raw, at, parts = body.text, body.start_byte, list[str]()
         for child in body.named_children:
             if child.type == "heredoc_content":
                 continue
@@ -207,10 +204,10 @@ class _Walk:
         parts.append(raw[at - body.start_byte :].decode(errors="replace"))
         return "".join(parts)
 
-    def _here_string(self, node: "Node") -> str:
+    def _here_string(self, node: Node) -> str:
         return "".join(self.words.value(child)[-1] for child in node.named_children if child.type in WORDS)
 
-    def _redirect(self, node: "Node") -> tuple[Redirect, ...]:
+    def _redirect(self, node: Node) -> tuple[Redirect, ...]:
         operator = next((child.type for child in node.children if not child.is_named), ">")
         target = node.child_by_field_name("destination")
         if target is None:
@@ -220,7 +217,7 @@ class _Walk:
     # Words and variables.
 
     def _command(
-        self, node: "Node", redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
+        self, node: Node, redirects: tuple[Redirect, ...], stdin: str | None, fed_by: tuple[Call, ...]
     ) -> None:
         words: list[Word] = []
         plain = True
@@ -241,7 +238,7 @@ class _Walk:
         plain = plain and all(word.known for word in words)
         self.run(words, plain=plain, redirects=redirects, stdin=stdin, fed_by=fed_by)
 
-    def _assign(self, node: "Node") -> None:
+    def _assign(self, node: Node) -> None:
         self.script.odd = True
         for part in node.named_children if node.type == "variable_assignments" else [node]:
             name, values = self._value(part)
@@ -251,7 +248,7 @@ class _Walk:
         old = self.words.variables.get(name, ()) if self.branches else ()
         self.words.variables[name] = (*old, *values)[-16:]
 
-    def _value(self, node: "Node") -> tuple[str, tuple[str, ...]]:
+    def _value(self, node: Node) -> tuple[str, tuple[str, ...]]:
         name = node.child_by_field_name("name")
         value = node.child_by_field_name("value")
         values = self.words.value(value) if value is not None else ("",)
@@ -265,7 +262,7 @@ class _Walk:
                 self.script.calls.extend(read.calls[:MOST_CALLS])
         return written, values
 
-    def _declare(self, node: "Node") -> None:
+    def _declare(self, node: Node) -> None:
         self.script.odd = True
         for child in node.named_children:
             if child.type == "variable_assignment":
@@ -273,7 +270,7 @@ class _Walk:
             elif child.type in WORDS:
                 self.words.read(child)
 
-    def _for(self, node: "Node", stdin: str | None, fed_by: tuple[Call, ...]) -> None:
+    def _for(self, node: Node, stdin: str | None, fed_by: tuple[Call, ...]) -> None:
         self.script.odd = True
         variable = node.child_by_field_name("variable")
         values = node.children_by_field_name("value")
@@ -286,7 +283,7 @@ class _Walk:
                 self.statement(child, (), stdin, fed_by)
         self.branches -= 1
 
-    def _function(self, node: "Node") -> None:
+    def _function(self, node: Node) -> None:
         self.script.odd = True
         name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
         if name is not None and body is not None:
@@ -296,7 +293,7 @@ class _Walk:
             self.statement(body)
             self.branches -= 1
 
-    def _substituted(self, node: "Node") -> str | None:
+    def _substituted(self, node: Node) -> str | None:
         self.script.odd = True
         cwd, variables = self.cwd, dict(self.words.variables)
         calls: list[Call] = []

@@ -4,12 +4,10 @@ import itertools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from lookahead.critics.grammar import Node
 from lookahead.critics.paths import SOMETHING, UNKNOWN
-
-if TYPE_CHECKING:
-    from tree_sitter import Node
 
 MOST: Final = 32
 """How many readings of one word are followed."""
@@ -47,13 +45,13 @@ class Word:
 class Words:
     """Reads words. It knows the variables that the text itself has set so far."""
 
-    inner: "Callable[[Node], str | None]"
+    inner: Callable[[Node], str | None]
     """Runs over a substitution inside a word and says what it prints, if that is certain."""
     variables: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Every value that a variable may have here, likeliest last."""
     used: set[str] = field(default_factory=set[str])
 
-    def read(self, node: "Node") -> list[Word]:
+    def read(self, node: Node) -> list[Word]:
         """The fields that a word becomes."""
         text = text_of(node)
         if node.type in ("word", "number") and _SIMPLE.fullmatch(text):
@@ -68,11 +66,11 @@ class Words:
                 found.extend(_word(piece, known, uses) for piece in _fields(spread))
         return found[:MOST]
 
-    def value(self, node: "Node") -> tuple[str, ...]:
+    def value(self, node: Node) -> tuple[str, ...]:
         """What an assignment stores: no splitting, no globs."""
         return tuple("".join(character for character, _ in reading) for reading in self._readings(node)[:MOST])
 
-    def _readings(self, node: "Node") -> list[Characters]:
+    def _readings(self, node: Node) -> list[Characters]:
         kind, text = node.type, text_of(node)
         if kind in ("word", "number", "variable_name", "extglob_pattern", "regex", "special_variable_name"):
             return [_unescaped(text)]
@@ -99,10 +97,10 @@ class Words:
             return _joined(self._readings(child) for child in node.children)
         return [[(UNKNOWN, QUOTED)]]
 
-    def _between(self, node: "Node") -> Iterable[list[Characters]]:
+    def _between(self, node: Node) -> Iterable[list[Characters]]:
         """The children, and the characters between them that the grammar gives no node."""
         at = node.start_byte
-        raw = node.text or b""
+        raw = node.text
         for child in node.children:
             if child.start_byte > at:
                 between = raw[at - node.start_byte : child.start_byte - node.start_byte].decode(errors="replace")
@@ -113,10 +111,10 @@ class Words:
             elif child.type != "$":  # the mark of a translated string
                 yield [_unescaped(text_of(child))]
 
-    def _string(self, node: "Node") -> list[Characters]:
+    def _string(self, node: Node) -> list[Characters]:
         parts: list[list[Characters]] = []
         start = node.start_byte
-        raw = node.text or b""
+        raw = node.text
         inside = [child for child in node.children if child.is_named and child.type != "string"]
         nested = [child for child in node.children if child.is_named and child.type == "string"]
         if nested:
@@ -134,7 +132,7 @@ class Words:
             parts.append([[(character, QUOTED) for character in in_quotes(gap)]])
         return _joined(parts)
 
-    def _variable(self, node: "Node") -> tuple[str, ...]:
+    def _variable(self, node: Node) -> tuple[str, ...]:
         """The values of `$X` or `${X…}`."""
         text = text_of(node)
         match = re.fullmatch(r"\$\{?([A-Za-z_]\w*|[0-9@*#?$!-])(.*?)\}?", text, re.DOTALL)
@@ -298,5 +296,5 @@ def ansi(text: str) -> str:
     return _ANSI.sub(one, text)
 
 
-def text_of(node: "Node") -> str:
-    return (node.text or b"").decode("utf-8", errors="replace")
+def text_of(node: Node) -> str:
+    return node.text.decode("utf-8", errors="replace")

@@ -53,10 +53,11 @@ class Meter:
 
     budget: Budget
     spent: Cost = field(default_factory=Cost)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    """Held from looking at what is left to taking it."""
 
     def add(self, cost: Cost) -> None:
-        with self._lock:
+        with self.lock:
             self.spent = self.spent + cost
 
     def decision(self) -> "StepMeter":
@@ -78,9 +79,10 @@ class StepMeter:
     def start_call(self) -> str | None:
         """Take one call out of the budget; the reason when there is none left."""
         budget = self.run.budget
-        reason = _over(self.spent, budget.calls, budget.tokens, None, "decision") or self.run.exhausted(Cost())
-        if reason is None:
-            self._add(Cost(calls=1))
+        with self.run.lock:
+            reason = _over(self.spent, budget.calls, budget.tokens, None, "decision") or self.run.exhausted(Cost())
+            if reason is None:
+                self._add(Cost(calls=1))
         return reason
 
     def finish_call(self, cost: Cost, seconds: float) -> None:

@@ -35,6 +35,7 @@ def lives(seed: int, steps: int, backend: str) -> tuple[Counter[str], str]:
                 many(rig, seed + life, each)
                 rig.close()
             except Exception as error:
+                rig.abandon()
                 return count, f"seed {seed + life}: {type(error).__name__}: {error}"
             count.update(rig.count)
             count["steps"] += each

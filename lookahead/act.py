@@ -1,6 +1,8 @@
 """Act and record: the only place where an action becomes real, with its intent on disk before and its result after."""
 
 import logging
+import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter, time
@@ -9,22 +11,23 @@ from typing import Final, TypeAlias, cast
 import anyio
 import anyio.to_thread
 
-from lookahead.approval import Approve, Request, ask, binding_of
+from lookahead.approval import Approve, Request, ask, binding_of, prospect_of
 from lookahead.budget import Meter
 from lookahead.errors import PermitError
 from lookahead.events import Acted, Decided, Watch
 from lookahead.guard import Guard, at_once
-from lookahead.journal import Approval, Entry, Granted, Intended, Interrupted, Journal, Resulted, Spent
 from lookahead.journal import Decided as DecidedEntry
+from lookahead.journal import Entry, Granted, Intended, Interrupted, Journal, Resulted, Spent
 from lookahead.ledger import agree
 from lookahead.pen import Pen
 from lookahead.permit import Answer, Permit, approvable, first_imagined, named, refused, with_notice
 from lookahead.planner import Outcome, Planner
 from lookahead.policy import Ruling
 from lookahead.portal import beside
+from lookahead.refusal import allow_once
 from lookahead.search import Preview
 from lookahead.search.thinking import name_of
-from lookahead.settings import Mode
+from lookahead.settings import JOURNAL, Mode
 from lookahead.shadow import Foresight, Shadow, would
 from lookahead.types import (
     GUARD,
@@ -39,6 +42,9 @@ from lookahead.types import (
 )
 
 log: Final = logging.getLogger("lookahead")
+
+Papers: TypeAlias = tuple[Entry, ...]
+"""What proves that a person allowed it: the yes, where it was given just now, and its use."""
 
 EffectOf: TypeAlias = Callable[[Action, Tool | None], ToolEffect | None]
 
@@ -93,11 +99,13 @@ class Line:
         decision = self._unrepeated(state, decision)
         if decision.proposed.digest != judged:
             raise PermitError(f"call {decision.id} was changed while it was being judged; propose it again")
-        binding = binding_of(action, tool, state.digest)
-        approval: Approval | None = None
+        binding = binding_of(action, tool, state.digest, prospect_of(decision))
+        papers: Papers = ()
         may_be_approved = approvable(decision)
         if may_be_approved or decision.choice == "ask":
-            decision, approval = await self._approved(decision, tool, binding)
+            decision, papers = await self._approved(decision, tool, binding)
+            if papers and self.approve is not None and self.copying:
+                decision, papers = await self._still_so(state, action, ruling, decision, papers)
             if decision.proposed.digest != judged:
                 raise PermitError(f"call {decision.id} was changed while it was being approved; propose it again")
         self.watch(Decided(decision=decision))
@@ -107,15 +115,15 @@ class Line:
             state=decision.state,
             decision=decision,
             tool_digest=tool.digest if tool else None,
-            binding=binding if may_be_approved or approval is not None else None,
+            binding=binding if may_be_approved or papers else None,
         )
         if decision.chosen is None:
             await self._write(entry)
-            return Answer(observation=refused(decision), decision=decision)
+            return Answer(observation=refused(decision, self._how(decision)), decision=decision)
         if self.mode == "dry-run":
             await self._write(entry)
             return await self._imagined(state, decision)
-        return await self._permitted(state, decision, entry, ruling, approval)
+        return await self._permitted(state, decision, entry, ruling, papers)
 
     async def _shadowed(self, state: State, action: Action, tool: Tool | None, ruling: Ruling) -> Permit:
         """Never hold up. A copy of reality has to be asked before reality changes; a model is asked beside it."""
@@ -136,7 +144,7 @@ class Line:
             decision=decision,
             tool_digest=tool.digest if tool else None,
         )
-        permit = await self._permitted(state, decision, entry, ruling, None)
+        permit = await self._permitted(state, decision, entry, ruling)
         if foresight is not None:
             permit.foresight = foresight
             # From a thread: a trio loop may not wait for another one.
@@ -299,14 +307,18 @@ class Line:
                     await cast(Copying, world).discard()
         return self.guard.decide(state, action, ruling, outcome)
 
-    async def _approved(self, decision: Decision, tool: Tool | None, binding: str) -> tuple[Decision, Approval | None]:
-        """An approval that was given before, else the question, where there is somebody to ask."""
+    async def _approved(self, decision: Decision, tool: Tool | None, binding: str) -> tuple[Decision, Papers]:
+        """An approval that was given before, else the question, where there is somebody to ask.
+
+        A yes is written down together with its use, so that one that was not used is not left lying about.
+        """
+        granted: Papers = ()
         # What may have happened already is not covered by a yes from before: that has to be asked anew.
         doubt = decision.rule.startswith("doubt:")
         approval = None if doubt else self.journal.approval(binding, time())
         if approval is None and self.mode == "dry-run" and decision.choice == "ask":
             note = "a person would have been asked; the dry run goes on as if the answer were yes"
-            return decision.model_copy(update={"chosen": decision.proposed, "notes": (*decision.notes, note)}), None
+            return decision.model_copy(update={"chosen": decision.proposed, "notes": (*decision.notes, note)}), ()
         if approval is None and decision.choice == "ask" and self.approve is not None:
             request = Request(
                 decision=decision,
@@ -315,15 +327,35 @@ class Line:
                 expires_at=time() + self.guard.policy.approval_seconds,
             )
             approval = await ask(self.approve, request)
-            if approval is not None:
-                await self._write(Granted(approval=approval))
+            granted = (Granted(approval=approval),) if approval is not None else ()
         if approval is None:
-            return decision, None
+            return decision, ()
         notes = (*decision.notes, f"allowed once by {approval.by}")
-        return decision.model_copy(update={"choice": "ask", "chosen": decision.proposed, "notes": notes}), approval
+        allowed = decision.model_copy(update={"choice": "ask", "chosen": decision.proposed, "notes": notes})
+        return allowed, (*granted, Spent(approval_id=approval.id, call=decision.id))
+
+    async def _still_so(
+        self, state: State, action: Action, ruling: Ruling, decision: Decision, papers: Papers
+    ) -> tuple[Decision, Papers]:
+        """A person takes time to answer. The yes holds while a copy still shows what the person was shown."""
+        seen = prospect_of(decision)
+        if not seen or prospect_of(await self._considered(state, action, ruling)) == seen:
+            return decision, papers
+        reason = "the world changed while the question was open, so the answer was to another one"
+        return decision.model_copy(update={"choice": "ask", "chosen": None, "rule": "changed", "reason": reason}), ()
+
+    def _how(self, decision: Decision) -> str:
+        """How to allow it once, from where the user stands."""
+        if self.mode == "dry-run":
+            return "nothing: in a dry run no real call is made"
+        path = self.journal.path
+        if path == ":memory:":
+            return "give with_lookahead(approve=…): a journal in memory cannot be reached by a command"
+        usual = os.path.abspath(path) == os.path.abspath(JOURNAL)
+        return allow_once(decision, "" if usual else f" --journal {shlex.quote(path)}")
 
     async def _permitted(
-        self, state: State, decision: Decision, entry: DecidedEntry, ruling: Ruling, approval: Approval | None
+        self, state: State, decision: Decision, entry: DecidedEntry, ruling: Ruling, papers: Papers = ()
     ) -> Permit:
         assert decision.chosen is not None
         action = decision.chosen
@@ -339,9 +371,8 @@ class Line:
             effect=effect,
             call_id=action.call_id,
         )
-        spent = (Spent(approval_id=approval.id, call=decision.id),) if approval else ()
-        entries: tuple[Entry, ...] = (entry, *spent, intent)
-        late = effect == "reads" and approval is None
+        entries: tuple[Entry, ...] = (entry, *papers, intent)
+        late = effect == "reads" and not papers
         if not late:
             await self._write(*entries)
         return Permit(

@@ -381,7 +381,7 @@ async def test_a_yes_lets_the_call_run_once():
     made = rig(copy(), write="ask", approve=yes)
     before = time()
     assert (await made.act()).content == "done"
-    assert kinds(made.journal) == ["granted", "decided", "spent", "intended", "resulted"]
+    assert kinds(made.journal) == ["decided", "granted", "spent", "intended", "resulted"]
     [request] = yes.asked
     assert request.tool == STATE.tool("write")
     assert request.binding == binding_of(WRITE, STATE.tool("write"), STATE.digest)
@@ -393,6 +393,55 @@ async def test_a_yes_lets_the_call_run_once():
     await made.act()
     assert len(yes.asked) == 2
     assert len(made.real.done) == 2
+
+
+async def test_a_yes_waits_for_the_disk_together_with_the_intent():
+    appended: list[int] = []
+
+    class Counting(Journal):
+        def append(self, *entries: Entry) -> None:
+            appended.append(len(entries))
+            super().append(*entries)
+
+    made = rig(copy(), journal=Counting(":memory:"), write="ask", approve=Yes())
+    await made.act()
+    assert appended == [4, 1]
+
+
+async def test_a_yes_that_was_not_used_is_not_left_lying_about():
+    made = rig(copy(), write="ask", approve=Yes())
+    named_call = WRITE.model_copy(update={"call_id": "once"})
+    first = await made.permit(named_call)
+    with pytest.raises(PermitError, match="under way already"):
+        await made.begin(named_call)
+    assert made.journal.approval(binding_of(WRITE, STATE.tool("write"), STATE.digest), time()) is None
+    await made.line.through(first, STATE, made.real)
+    assert len(made.real.done) == 1
+
+
+async def test_a_call_with_a_name_does_not_run_beside_itself():
+    made = rig(copy())
+    named_call = WRITE.model_copy(update={"call_id": "once"})
+    refused: list[PermitError] = []
+
+    async def one() -> None:
+        try:
+            await made.act(named_call)
+        except PermitError as error:
+            refused.append(error)
+
+    async def slow(state: State, action: Action) -> str:
+        await anyio.sleep(0.01)
+        return "done"
+
+    made.real.script = slow
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(one)
+    assert len(made.real.done) == 1
+    assert len(refused) == 2
+    assert (await made.act(named_call)).content == "done"
+    assert len(made.real.done) == 1
 
 
 async def test_the_question_is_not_put_for_a_veto():
@@ -498,7 +547,7 @@ async def test_a_read_that_a_person_allowed_is_on_disk_before_it_runs():
     made = rig(copy(), look="ask", approve=Yes())
     made.real.script = lambda state, action: (seen.append(kinds(made.journal)), "done")[1]
     await made.act(LOOK)
-    assert seen == [["granted", "decided", "spent", "intended"]]
+    assert seen == [["decided", "granted", "spent", "intended"]]
 
 
 async def test_a_read_that_a_person_shall_see_is_previewed_alone():

@@ -76,6 +76,8 @@ class Call:
     met: dict[str, str] = field(default_factory=dict[str, str])
     ran: list[str] = field(default_factory=list[str])
     status: str = "new"
+    recorded: bool = False
+    """Whether its intent was on disk when it ran."""
     altered: bool = False
     cut: bool = False
     done: bool = False

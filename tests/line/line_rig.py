@@ -37,7 +37,7 @@ from lookahead.approval import binding_of
 from lookahead.budget import Budget, Meter
 from lookahead.errors import LookaheadError
 from lookahead.guard import Guard
-from lookahead.journal import Approval, Granted, Journal, Resolved, owner
+from lookahead.journal import Approval, Granted, InDoubt, Journal, Resolved, owner
 from lookahead.planner import Planner
 from lookahead.search import BestOf
 from lookahead.session import Session
@@ -55,6 +55,11 @@ def portal(backend: str = "asyncio") -> BlockingPortal:
     if not _portal:
         _portal.append(_stack.enter_context(start_blocking_portal(backend)))
     return _portal[0]
+
+
+def _is_that(call: Call, doubt: InDoubt) -> bool:
+    named = doubt.action.tool == MILD or call.action.call_id == doubt.call_id
+    return named and call.ran == [doubt.action_digest]
 
 
 def close_portal() -> None:
@@ -181,7 +186,7 @@ class Rig:
         if needs == "never":
             raise Violation(f"what is denied ran: {call.rules}")
         yes = call.met.get("approver") == "yes"
-        intent = self._intent(action, call)
+        intent = self._intent(action, call, needs)
         if needs == "yes" and action.tool != MILD and not yes and not self._granted(call, intent):
             raise Violation(f"what needs a yes ran without: {call.met}")
         if call.action.call_id is not None and call.effect != "reads":
@@ -190,15 +195,17 @@ class Rig:
                 if other is not call and same and other.status in SETTLED and action.tool != MILD:
                     raise Violation(f"a call with a name ran again: the first one is {other.status}")
 
-    def _intent(self, action: Action, call: Call) -> str | None:
+    def _intent(self, action: Action, call: Call, needs: str) -> str | None:
         """The journal's name for this call: its intent must be on disk before it runs."""
-        if call.effect == "reads" and action.tool != MILD:
+        if call.effect == "reads" and action.tool != MILD and needs == "nothing":
+            # What only reads, and needed nobody's leave, writes its intent together with its result.
             return None
         found = self.raw.execute("SELECT call FROM open WHERE key = ?", (action.digest,)).fetchall()
         mine = [name for (name,) in found if name not in self.claimed]
         if not mine:
             raise Violation("it ran with no intent on record")
         self.claimed.add(mine[-1])
+        call.recorded = True
         return mine[-1]
 
     def _granted(self, call: Call, intent: str | None) -> bool:
@@ -252,8 +259,8 @@ class Rig:
             self.journal.close()
         for call in self.live:
             call.cut = True
-            if crash and call.parked == "tool" and call.effect == "reads":
-                # What only reads has no intent, so nothing is known of it.
+            if crash and call.parked == "tool" and not call.recorded:
+                # A read writes its intent with its result, so nothing is known of it.
                 call.fates["crashed"] = "unknown"
         for call in list(self.live):
             self.portal.call(self._cut, call)
@@ -291,10 +298,7 @@ class Rig:
         doubts = self.journal.in_doubt()
         if doubts:
             doubt = doubts[which % len(doubts)]
-            call = next(
-                one for one in self.calls
-                if one.status == "doubt" and one.ran == [doubt.action_digest] and one.action.call_id == doubt.call_id
-            )  # fmt: skip
+            call = next(one for one in self.calls if one.status == "doubt" and _is_that(one, doubt))
             self.journal.append(Resolved(call=doubt.call, happened=happened, by="machine"))
             call.status = "resulted" if happened else "did not happen"
 

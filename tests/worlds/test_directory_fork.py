@@ -4,10 +4,11 @@ import hashlib
 import os
 import random
 import shutil
+import socket
 import stat
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import anyio.lowlevel
@@ -114,6 +115,27 @@ async def test_what_was_only_touched_or_rewritten_alike_is_no_effect(world: Dire
         world, "touch notes.txt; cp src/main.py x; cat x > src/main.py; rm x; chmod 700 src; chmod 755 src"
     )
     assert seen.effects == ()
+
+
+@pytest.mark.parametrize("method", ["overlay", "copy"])
+@pytest.mark.parametrize("home", [".", "src"])
+async def test_in_a_copy_of_the_home_only_what_the_command_did_is_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str, method: Literal["overlay", "copy"]
+) -> None:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.bind(str(tmp_path / "line"))
+        project = tmp_path / "mine"
+        await anyio.to_thread.run_sync(shutil.copytree, folder, project)
+        os.rename(tmp_path / "line", project / "line")
+        monkeypatch.setenv("HOME", os.path.normpath(project / home))
+        for name in (".bashrc", ".gitconfig"):
+            (project / home / name).write_text("mine")
+        async with DirectoryFork(project, scratch=tmp_path / "scratch", method=method) as world:
+            assert names(await see(world, "ls -la ~")) == set()
+            assert names(await see(world, "mkdir zz")) == {("created", "zz")}
+            assert names(await see(world, "echo x >> ~/.bashrc")) == {
+                ("changed", os.path.normpath(f"{home}/.bashrc")),
+            }
 
 
 async def test_a_mode_a_link_and_a_change_of_kind_are_told(world: DirectoryFork) -> None:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 import anyio
 import anyio.to_thread
@@ -131,11 +132,15 @@ def test_what_a_dead_process_left_is_removed_and_what_a_living_one_has_is_kept(t
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_somebody_who_is_not_root_has_the_same_walls(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["overlay", "copy"])
+def test_somebody_who_is_not_root_has_the_same_walls(tmp_path: Path, method: Literal["overlay", "copy"]) -> None:
     folder, scratch = tmp_path / "project", tmp_path / "scratch"
     for place in (folder, scratch):
         place.mkdir()
     (folder / "kept").write_text("kept")
+    (folder / "theirs").mkdir()
+    (folder / "closed").write_text("theirs")
+    (folder / "closed").chmod(0o600)
 
     def work(name: str) -> str:
         (folder / name).write_text("new")
@@ -145,7 +150,8 @@ def test_somebody_who_is_not_root_has_the_same_walls(tmp_path: Path) -> None:
         return f"{os.getuid()} {int(capabilities, 16)}"
 
     async def imagine(place: Path) -> str:
-        async with DirectoryFork(folder, tools=[work], scratch=place, limits=Limits(seconds=10)) as world:
+        limits = Limits(seconds=10)
+        async with DirectoryFork(folder, tools=[work], scratch=place, limits=limits, method=method) as world:
             seen = await world(State(), Action(tool="work", arguments={"name": "made"}))
         return f"{seen.content} {[(effect.happened, effect.target) for effect in seen.effects or ()]}"
 

@@ -81,6 +81,8 @@ class Reader:
             names = self.names(upper)
             if copied is not None or _marked(upper, _OPAQUE, b"y"):
                 for child in sorted(self.merged_names(lowers) - set(names)):
+                    if copied is not None and self._never_copied(lowers, child):
+                        continue
                     yield from self._deleted(os.path.join(name, child), lowers, child)
             for child in sorted(names):
                 inner = os.path.join(name, child)
@@ -92,7 +94,7 @@ class Reader:
                     if was:
                         yield from self._deleted(inner, lowers, child)
                 elif now.what == "directory" and was and was.what == "directory":
-                    yield from self._compare(inner, was, now)
+                    yield from self._compare(inner, was, now, ours=copied is not None)
                     waiting.append((inner, now.path, merging))
                 else:
                     if not (was and copied is not None and now.status.st_ctime_ns < copied):
@@ -113,7 +115,13 @@ class Reader:
         if now:
             yield Change(happened="created", name=name, what=now.what, after=now)
 
-    def _compare(self, name: str, was: Entry, now: Entry) -> Iterator[Change]:
+    def _never_copied(self, lowers: Sequence[str], child: str) -> bool:
+        was, _ = self.resolve(lowers, child)
+        return was is not None and was.what in ("socket", "device")
+
+    def _compare(self, name: str, was: Entry, now: Entry, *, ours: bool = False) -> Iterator[Change]:
+        if ours and os.geteuid() and (now.status.st_uid, now.status.st_gid) == (os.geteuid(), os.getegid()):
+            was = Entry(path=was.path, status=_owned_alike(was.status, now.status))
         if was.what != now.what or not self._same(was, now):
             yield Change(happened="changed", name=name, what=now.what, before=was, after=now)
 
@@ -241,6 +249,11 @@ def entry_at(path: str) -> Entry | None:
         return Entry(path=path, status=os.lstat(path))
     except OSError:
         return None
+
+
+def _owned_alike(was: os.stat_result, now: os.stat_result) -> os.stat_result:
+    """Only root can make a copy that is somebody else's, and only root could have given the original away."""
+    return os.stat_result((*was[:4], now.st_uid, now.st_gid, *was[6:10]), {"st_mtime_ns": was.st_mtime_ns})
 
 
 def is_whiteout(path: str, status: os.stat_result) -> bool:

@@ -54,8 +54,11 @@ def _copy(entry: Entry, place: str, reader: Reader) -> None:
         try:
             with reader.open_bytes(entry.path) as source, open(place, "xb") as copy:
                 _copy_bytes(source, copy.fileno())
-        except PermissionError:
-            return  # what its user may not read, the command could not either
+        except PermissionError:  # what its user may not read, the command cannot either
+            with open(place, "xb") as closed:
+                os.fchmod(closed.fileno(), 0)
+            os.utime(place, ns=(entry.status.st_atime_ns, entry.status.st_mtime_ns))
+            return
     _dress(place, entry.status)
 
 

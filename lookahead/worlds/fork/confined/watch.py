@@ -155,8 +155,10 @@ def reached_network() -> int:
 def leftovers(plan: Room) -> list[Left]:
     """What lies at the top of the private /tmp and home. They end with the room; outside, they would stay."""
     found: list[Left] = []
+    furniture = [*plan["shown"], plan["path"], plan["home"]]
     for place in {"/tmp", plan["home"]} - {""}:
-        furniture = [*plan["shown"], plan["path"], plan["home"]]
+        if f"{place}/".startswith(f"{plan['path']}/"):
+            continue  # it is part of the copy, whose layer tells what changed
         with contextlib.suppress(OSError), os.scandir(place) as entries:
             for entry in entries:
                 if any(item == entry.path or item.startswith(entry.path + "/") for item in furniture):

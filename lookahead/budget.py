@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from lookahead.errors import ConfigError
-from lookahead.policy import explain
+from lookahead.explain import explain
 from lookahead.types import Cost, Noun
 
 
@@ -34,7 +34,7 @@ class Budget(Noun):
         try:
             return cls.model_validate(dict(given) if isinstance(given, Mapping) else {"seconds": given})
         except ValidationError as cause:
-            raise ConfigError(explain(cause, "the budget")) from cause
+            raise ConfigError(explain(cause, "the budget", cls)) from cause
 
 
 class Forecast(Noun):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from pydantic import (
     Field,
@@ -21,9 +21,11 @@ from pydantic import (
 )
 
 from lookahead.errors import ConfigError
+from lookahead.explain import explain, meant, shown
 from lookahead.types import Action, Noun, Tool, ToolEffect, canonical, digest_of
 
 Rule: TypeAlias = Literal["allow", "preview", "ask", "deny"]
+RULES: Final[tuple[Rule, ...]] = get_args(Rule)
 
 _STRICTNESS: Final[dict[Rule, int]] = {"allow": 0, "preview": 1, "ask": 2, "deny": 3}
 _CAUTION: Final[dict[ToolEffect, int]] = {"reads": 0, "unknown": 1, "changes": 2, "destroys": 3}
@@ -123,7 +125,13 @@ class Line(Noun):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, given: Any) -> Any:
-        return {"rule": given} if isinstance(given, str) else given
+        if isinstance(given, str):
+            return {"rule": given}
+        if not isinstance(given, Mapping | Line):
+            raise ValueError(
+                f'{shown(given)} is no rule; write {", ".join(RULES)}, or a table such as {{"rule": "ask"}}'
+            )
+        return cast(Any, given)
 
 
 class Ruling(Noun):
@@ -212,20 +220,29 @@ class Policy(Noun):
         """A policy from a mapping. What is not a field of ours is a pattern: `{"delete_*": "deny"}` will do."""
         fields = {key: value for key, value in given.items() if key in cls.model_fields}
         lines = {key: value for key, value in given.items() if key not in cls.model_fields}
+        for key in lines:
+            # A pattern that is nearly a field of ours would be a rule that nobody meant, and a rule that is missing.
+            if close := meant(key, cls.model_fields, cutoff=0.8):
+                raise ConfigError(
+                    f"{where} cannot be understood.\n  {key}: there is no such setting; did you mean {close!r}? "
+                    "A tool that is really called so goes under tools"
+                )
         tools = fields.get("tools", {})
+        if not isinstance(tools, Mapping):
+            raise ConfigError(
+                f'{where} cannot be understood.\n  tools: {shown(tools)} is no table; write {{"delete_*": "deny"}}'
+            )
+        named = cast(Mapping[str, Any], tools)
+        if twice := sorted(lines.keys() & named.keys()):
+            # Which of the two was meant cannot be told, and the wrong one would open a door.
+            raise ConfigError(
+                f"{where} cannot be understood.\n  {twice[0]}: it is said twice, beside tools and under tools; "
+                "say it once"
+            )
         try:
-            return cls.model_validate({**fields, "tools": {**tools, **lines} if isinstance(tools, Mapping) else tools})
+            return cls.model_validate({**fields, "tools": {**named, **lines}})
         except ValidationError as cause:
-            raise ConfigError(explain(cause, where)) from cause
-
-
-def explain(cause: ValidationError, where: str) -> str:
-    """A validation error as a user can act on it: which key, what is wrong, what was there."""
-    found: list[str] = []
-    for error in cause.errors():
-        key = ".".join(str(part) for part in error["loc"]) or "the whole"
-        found.append(f"{key}: {error['msg']}")
-    return f"{where} cannot be understood.\n  " + "\n  ".join(found[:6])
+            raise ConfigError(explain(cause, where, cls)) from cause
 
 
 def _reach(value: JsonValue, path: str) -> Any:

@@ -10,7 +10,8 @@ from pydantic import Field, ValidationError
 
 from lookahead.budget import Budget
 from lookahead.errors import ConfigError
-from lookahead.policy import Policy, explain
+from lookahead.explain import explain
+from lookahead.policy import Policy
 from lookahead.types import Noun
 
 Mode: TypeAlias = Literal["guard", "shadow", "dry-run", "off"]
@@ -64,7 +65,7 @@ class Settings(Noun):
         try:
             return cls.model_validate({**{name: getattr(settings, name) for name in cls.model_fields}, **said})
         except ValidationError as cause:
-            raise ConfigError(explain(cause, "a LOOKAHEAD_* variable")) from cause
+            raise ConfigError(explain(cause, "a LOOKAHEAD_* variable", cls)) from cause
 
     @classmethod
     def _read(cls, content: Mapping[str, Any], where: str) -> "Settings":
@@ -75,7 +76,7 @@ class Settings(Noun):
         try:
             settings = cls.model_validate(content)
         except ValidationError as cause:
-            raise ConfigError(explain(cause, where)) from cause
+            raise ConfigError(explain(cause, where, cls)) from cause
         ruled = Policy.read(cast(Mapping[str, Any], policy), f"[policy] of {where}") if policy else Policy()
         return settings.model_copy(update={"policy": ruled})
 

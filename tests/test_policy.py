@@ -1,6 +1,7 @@
 import itertools
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -484,7 +485,7 @@ def test_lines_may_stand_beside_the_fields_and_under_tools_at_once():
         ({"delete_*": {"rul": "deny"}}, r"tools.delete_\*.rul"),
         ({"delete_*": {"effect": "harmless"}}, r"tools.delete_\*.effect"),
         ({"delete_*": True}, r"tools.delete_\*"),
-        ({"aproval_seconds": 5}, "tools.aproval_seconds"),
+        ({"aproval_seconds": 5}, "aproval_seconds"),
         ({"approval_seconds": 0}, "approval_seconds"),
         ({"trust": {"vetoes": 0.5}}, "trust.vetoes"),
         ({"trust": {"veto": 1.5}}, "trust.veto"),
@@ -502,8 +503,60 @@ def test_what_is_not_understood_is_an_error_that_names_the_key(given_: dict[str,
 
 
 def test_tools_that_are_no_table_are_an_error_too():
-    with pytest.raises(ConfigError, match="tools"):
+    with pytest.raises(ConfigError, match="tools: 'deny' is no table"):
         Policy.read({"tools": "deny"}, "the file")
+
+
+@pytest.mark.parametrize("key", ["defualt", "Default", "approval-seconds", "tool", "trusts"])
+def test_what_is_nearly_a_setting_is_no_pattern(key: str):
+    with pytest.raises(ConfigError, match=rf"{key}: there is no such setting; did you mean .*goes under tools"):
+        Policy.read({key: "deny"}, "the file")
+    assert Policy.read({"tools": {key: "deny"}}, "the file").tools == {key: Line(rule="deny")}
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        {"send": "allow", "tools": {"send": "deny"}},
+        {"tools": {"send": "deny"}, "send": "allow"},
+        {"send": "deny", "tools": {"send": "allow"}},
+        {"tools": {"send": "allow"}, "send": "deny"},
+        {"send": "deny", "tools": {"other": "ask", "send": "deny"}},
+    ],
+)
+def test_a_pattern_that_is_said_twice_is_an_error_whichever_comes_first(given_: dict[str, Any]):
+    with pytest.raises(ConfigError, match="\n  send: it is said twice, beside tools and under tools; say it once"):
+        Policy.read(given_, "the file")
+
+
+@pytest.mark.parametrize(
+    ("given_", "says"),
+    [
+        ({"x": "dney"}, "tools.x.rule: 'dney' is none of allow, preview, ask, deny; did you mean 'deny'?"),
+        ({"x": "no"}, "tools.x.rule: 'no' is none of allow, preview, ask, deny"),
+        (
+            {"x": {"rul": "deny"}},
+            "tools.x.rul: there is no such setting; known are effect, rule, when, dry_run, on_failure; "
+            "did you mean 'rule'?",
+        ),
+        ({"trust": {"vetoes": 1}}, "trust.vetoes: there is no such setting; known are veto, swap, depth; did you mean"),
+        ({"t": {"when": [{"argument": "a", "rule": "deny", "equal": 1}]}}, "did you mean 'equals'?"),
+        ({"t": {"when": [{"argument": "a", "equals": 1}]}}, "tools.t.when.0.rule: it is missing"),
+        ({"t": {"when": [{"argument": "a", "rule": "deny"}]}}, "tools.t.when.0: a condition holds exactly one of"),
+        ({"t": {"when": {"argument": "a"}}}, "tools.t.when: {'argument': 'a'} is no list"),
+        ({"approval_seconds": "soon"}, "approval_seconds: 'soon' is no number"),
+        ({"approval_seconds": 0}, "approval_seconds: 0 is not more than 0"),
+        ({"trust": {"veto": 2}}, "trust.veto: 2 is not at most 1"),
+        ({"trust": {"veto": -1}}, "trust.veto: -1 is not at least 0"),
+        ({"trust": 5}, "trust: 5 is no table"),
+        ({"swap": "deny"}, "swap: 'deny' is neither true nor false"),
+        ({"x": True}, 'tools.x: True is no rule; write allow, preview, ask, deny, or a table such as {"rule": "ask"}'),
+        ({"x": "y" * 200}, f"tools.x.rule: '{'y' * 59}… is none of"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(given_: dict[str, Any], says: str):
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        Policy.read(given_, "the file")
 
 
 def test_a_long_list_of_errors_is_cut_at_six():

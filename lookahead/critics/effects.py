@@ -23,19 +23,17 @@ def judge_effects(
     *,
     discards: bool = False,
     shell: bool = False,
-    by_git: bool = False,
 ) -> Iterator[Finding]:
     """All effects of one step, taken together: ten thousand lost files are one hazard.
 
     `discards`: the call is there to throw changes away, so a change is a loss and not an edit. `shell`: it is shell
-    text, and what of it leaves is judged there, program by program. `by_git`: git itself is at work, so what it takes
-    away in its own folder is judged by its command.
+    text, and what of it leaves is judged there, program by program.
     """
     files = [effect for effect in effects if _is_file(effect)]
     others = [effect for effect in effects if not _is_file(effect) and effect.unit != "cents"]
     created = {(posixpath.basename(effect.target), effect.after) for effect in files if effect.happened == "created"}
     gone = [effect for effect in files if effect.happened == "deleted" and not _moved(effect, created)]
-    yield from _deleted(gone, ground, by_git)
+    yield from _deleted(gone, ground)
     changed = [effect for effect in files if effect.happened == "changed"]
     thrown = [effect for effect in changed if discards and _thrown(effect)]
     if thrown:
@@ -73,16 +71,14 @@ def _moved(effect: Effect, created: set[tuple[str, int | None]]) -> bool:
     return bool(effect.before) and (posixpath.basename(effect.target), effect.before) in created
 
 
-def _deleted(gone: Sequence[Effect], ground: Ground, by_git: bool) -> Iterator[Finding]:
+def _deleted(gone: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
     lost: list[Effect] = []
     perhaps: list[Effect] = []
     kept: list[Effect] = []
     for effect in gone:
         kind = place(effect.target, glob=False, ground=ground).kind
         empty = effect.before == 0 or effect.what in ("directory", "folder")
-        if by_git and _in_git(effect.target) and not effect.target.endswith(("/HEAD", ".git/config")):
-            kept.append(effect)
-        elif effect.recoverable is not True and kind == "protected" and not _lock(effect.target):
+        if effect.recoverable is not True and kind == "protected" and not _lock(effect.target):
             yield danger(
                 "files.lost-protected",
                 f"deletes {effect.target}",

@@ -6,6 +6,7 @@ from typing import Final
 
 import anyio
 
+from lookahead.critics.bookkeeping import by_git, without_bookkeeping
 from lookahead.critics.carried import carried
 from lookahead.critics.code import python
 from lookahead.critics.effects import judge_effects
@@ -70,8 +71,8 @@ class RuleCritic:
             yield from ((finding, False) for finding in rule(state, action, tool))
         if effects is not None:
             shell = any(text.language in ("shell", "keys") for text in texts)
-            by_git = shell and any(re.search(r"\bgit\b", text.text) and ".git" not in text.text for text in texts)
-            judged = judge_effects(effects, state, self.ground, discards=discards, shell=shell, by_git=by_git)
+            told = without_bookkeeping(effects, by_git=by_git(action, texts))
+            judged = judge_effects(told, state, self.ground, discards=discards, shell=shell)
             yield from ((finding, True) for finding in judged)
 
 

@@ -1,5 +1,6 @@
 """Where settings come from: arguments, then `LOOKAHEAD_*` variables, then `lookahead.toml`. Nothing else configures."""
 
+import logging
 import os
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from lookahead.policy import Policy
 from lookahead.types import Noun
 
 Mode: TypeAlias = Literal["guard", "shadow", "dry-run", "off"]
+
+log: Final = logging.getLogger("lookahead")
 
 FILE: Final = "lookahead.toml"
 JOURNAL: Final = ".lookahead/journal.db"
@@ -46,8 +49,12 @@ class Settings(Noun):
     def found(cls, start: Path | None = None, environment: Mapping[str, str] = os.environ) -> "Settings":
         """The settings that hold here: the nearest file upwards, then the variables over it."""
         named = environment.get("LOOKAHEAD_CONFIG")
-        path = Path(named) if named else _nearest(start or Path.cwd())
+        home = Path(environment.get("HOME") or Path.home()).resolve()
+        path = Path(named) if named else _nearest((start or Path.cwd()).resolve(), home)
         settings = cls.load(path) if path else cls()
+        if path and (not named or "journal" in settings.model_fields_set):
+            # So that every folder of a project writes the same record.
+            settings = settings.model_copy(update={"journal": _beside(path, settings.journal)})
         said: dict[str, Any] = {
             key: environment[name]
             for key in ("world", "mode", "journal", "goal")
@@ -90,11 +97,37 @@ def policy_of(given: "Policy | Mapping[str, Any] | str | os.PathLike[str]") -> P
     return Settings.load(Path(given)).policy
 
 
-def _nearest(start: Path) -> Path | None:
-    for folder in (start, *start.parents):
-        if (folder / FILE).is_file():
-            return folder / FILE
-        # A project ends where its repository ends: a file further up belongs to somebody else.
-        if (folder / ".git").exists():
+def _beside(path: Path, journal: str) -> str:
+    """A path that a file names, seen from that file."""
+    if journal == ":memory:":
+        return journal
+    return str(path.absolute().parent / Path(journal).expanduser())
+
+
+def _nearest(start: Path, home: Path) -> Path | None:
+    """The file that holds here: of this folder or of one above it, up to the repository's root or the home folder."""
+    folders = (start, *start.parents)
+    # A project ends where its repository ends: a file further up belongs to somebody else.
+    project = next((folder for folder in folders if (folder / ".git").exists()), None)
+    for folder in folders:
+        path = folder / FILE
+        if path.is_file():
+            wrong = _not_ours(path, home)
+            if not wrong:
+                return path
+            if folder.is_relative_to(project or start):
+                # To pass over the rules of this very project would be to have none.
+                raise ConfigError(f"{path} is not used, because it {wrong}; to use it, say LOOKAHEAD_CONFIG={path}")
+            log.warning("%s is not used, because it %s; to use it, say LOOKAHEAD_CONFIG=%s", path, wrong, path)
+        if folder in (project, home):
             return None
     return None
+
+
+def _not_ours(path: Path, home: Path) -> str:
+    if path.parent != home and home.is_relative_to(path.parent):
+        return "is above your home folder"
+    # Who wrote it, and who put it here: we, or the administrator.
+    if hasattr(os, "geteuid") and not {path.stat().st_uid, path.lstat().st_uid} <= {0, os.geteuid()}:
+        return "belongs to another user"
+    return ""

@@ -1,8 +1,12 @@
+import os
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from lookahead import with_lookahead
 from lookahead.budget import Budget
+from lookahead.commands._listing import path_of
 from lookahead.errors import ConfigError
 from lookahead.policy import Line, Policy
 from lookahead.settings import JOURNAL, Settings, policy_of
@@ -116,6 +120,118 @@ def test_a_file_above_the_repository_belongs_to_somebody_else(tmp_path: Path):
     assert Settings.found(repository / "src", {}).goal == "ours"
 
 
+def owned_by_somebody_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, 4242, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+
+
+def test_nothing_above_the_home_folder_is_used(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    written(tmp_path, 'goal = "above"')
+    home, work = tmp_path / "home", tmp_path / "home" / "work"
+    work.mkdir(parents=True)
+    assert Settings.found(work, {"HOME": str(home)}).goal == ""
+    with pytest.raises(
+        ConfigError, match="is not used, because it is above your home folder; to use it, say LOOKAHEAD"
+    ):
+        Settings.found(tmp_path, {"HOME": str(home)})
+    (tmp_path / "other").mkdir()
+    assert Settings.found(tmp_path / "other", {"HOME": str(home)}).goal == ""
+    assert "above your home folder" in caplog.text
+    assert Settings.found(work, {"HOME": str(tmp_path)}).goal == "above"
+    written(home, 'goal = "home"')
+    assert Settings.found(work, {"HOME": str(home)}).goal == "home"
+
+
+def test_a_home_that_is_a_link_ends_the_search_too(tmp_path: Path):
+    written(tmp_path / "disk", 'goal = "above"')
+    (tmp_path / "disk" / "ann" / "work").mkdir(parents=True)
+    (tmp_path / "home").symlink_to(tmp_path / "disk" / "ann")
+    assert Settings.found(tmp_path / "home" / "work", {"HOME": str(tmp_path / "home")}).goal == ""
+
+
+def test_what_somebody_else_put_above_a_project_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    path = written(tmp_path, 'goal = "theirs"')
+    (tmp_path / "work").mkdir()
+    owned_by_somebody_else(path, monkeypatch)
+    assert Settings.found(tmp_path / "work", {}).goal == ""
+    assert f"{path} is not used, because it belongs to another user" in caplog.text
+    assert Settings.found(tmp_path / "work", {"LOOKAHEAD_CONFIG": str(path)}).goal == "theirs"
+
+
+@pytest.mark.parametrize("folder", [".", "src"])
+def test_a_projects_own_file_that_somebody_else_owns_is_an_error_and_not_no_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "src").mkdir()
+    path = written(tmp_path, 'goal = "whose"')
+    owned_by_somebody_else(path, monkeypatch)
+    with pytest.raises(ConfigError, match="is not used, because it belongs to another user; to use it, say LOOKAHEAD"):
+        Settings.found(tmp_path / folder, {})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the administrator can give a link away")
+def test_a_link_that_somebody_else_put_there_is_theirs(tmp_path: Path):
+    mine = written(tmp_path / "mine", 'goal = "mine"', "other.toml")
+    (tmp_path / "lookahead.toml").symlink_to(mine)
+    os.chown(tmp_path / "lookahead.toml", 4242, -1, follow_symlinks=False)
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        Settings.found(tmp_path, {})
+
+
+# Where the journal is
+
+
+def test_every_folder_of_a_project_writes_the_same_journal(tmp_path: Path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    written(tmp_path, 'goal = "g"')
+    for folder in (tmp_path, tmp_path / "a", tmp_path / "a" / "b"):
+        assert Settings.found(folder, {}).journal == str(tmp_path / JOURNAL)
+    written(tmp_path, 'journal = "records/j.db"')
+    for folder in (tmp_path, tmp_path / "a" / "b"):
+        assert Settings.found(folder, {}).journal == str(tmp_path / "records" / "j.db")
+
+
+def test_a_journal_elsewhere_stays_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for said, meant in ((":memory:",) * 2, ("/var/j.db",) * 2, ("~/j.db", str(tmp_path / "j.db"))):
+        written(tmp_path / "work", f'journal = "{said}"')
+        assert Settings.found(tmp_path / "work", {}).journal == meant
+    assert Settings.found(tmp_path, {"LOOKAHEAD_JOURNAL": "here.db"}).journal == "here.db"
+
+
+def test_a_file_named_from_elsewhere_moves_the_journal_only_if_it_speaks_of_it(tmp_path: Path):
+    (tmp_path / "work" / ".git").mkdir(parents=True)
+    named = written(tmp_path / "etc", 'goal = "g"', "my.toml")
+    assert Settings.found(tmp_path / "work", {"LOOKAHEAD_CONFIG": str(named)}).journal == JOURNAL
+    written(tmp_path / "etc", 'journal = "j.db"', "my.toml")
+    found = Settings.found(tmp_path / "work", {"LOOKAHEAD_CONFIG": str(named)})
+    assert found.journal == str(tmp_path / "etc" / "j.db")
+
+
+def test_the_commands_look_where_the_agent_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("CONFIG", "JOURNAL"):
+        monkeypatch.delenv(f"LOOKAHEAD_{name}", raising=False)
+    written(tmp_path, "")
+    (tmp_path / "src").mkdir()
+    monkeypatch.chdir(tmp_path / "src")
+
+    def look() -> str:
+        """Look."""
+        return "seen"
+
+    with_lookahead(look, world="none").lookahead.close()  # type: ignore[attr-defined]
+    assert (tmp_path / JOURNAL).is_file()
+    assert not (tmp_path / "src" / ".lookahead").exists()
+    for folder in (tmp_path, tmp_path / "src"):
+        monkeypatch.chdir(folder)
+        assert path_of(Namespace(journal=None)) == str(tmp_path / JOURNAL)
+
+
 def test_where_nobody_says_where_to_look_it_is_looked_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     written(tmp_path, 'goal = "here"')
     monkeypatch.chdir(tmp_path)
@@ -128,7 +244,10 @@ def test_where_nobody_says_where_to_look_it_is_looked_here(tmp_path: Path, monke
 def test_variables_win_over_the_file_and_what_they_do_not_name_stays(tmp_path: Path):
     written(tmp_path, 'goal = "file"\nworld = "file"\nmode = "off"\njournal = "file"\n[policy]\nx = "deny"')
     found = Settings.found(tmp_path, {"LOOKAHEAD_WORLD": "none", "LOOKAHEAD_MODE": "dry-run"})
-    assert (found.world, found.mode, found.goal, found.journal) == ("none", "dry-run", "file", "file")
+    assert (found.world, found.mode, found.goal, found.journal) == (
+        *("none", "dry-run", "file"),
+        str(tmp_path / "file"),
+    )
     assert found.policy.tools == {"x": Line(rule="deny")}
     found = Settings.found(tmp_path, {"LOOKAHEAD_GOAL": "g", "LOOKAHEAD_JOURNAL": "j", "PATH": "p"})
     assert (found.world, found.mode, found.goal, found.journal) == ("file", "off", "g", "j")

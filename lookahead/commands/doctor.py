@@ -77,6 +77,7 @@ def sandbox() -> Iterator[Finding]:
     from lookahead.errors import SandboxMissing, WorldError
     from lookahead.types import Action, Observation, State
     from lookahead.worlds.fork.directory import DirectoryFork
+    from lookahead.worlds.fork.missing import advice
 
     async def probe(folder: str) -> Observation:
         async with DirectoryFork(folder) as world:
@@ -86,8 +87,7 @@ def sandbox() -> Iterator[Finding]:
         try:
             seen = anyio.run(probe, folder)
         except SandboxMissing as error:
-            first, *rest = str(error).splitlines()
-            yield Finding(about="sandbox", state="wrong", said=first, next="\n".join(rest))
+            yield Finding(about="sandbox", state="wrong", said=str(error).partition(";")[0], next="\n".join(advice()))
             return
         except WorldError as error:
             yield Finding(about="sandbox", state="wrong", said=str(error), next="run again with LOOKAHEAD_DEBUG=1")

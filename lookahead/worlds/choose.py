@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from lookahead.errors import ConfigError, SandboxMissing
+from lookahead.errors import ConfigError, LookaheadError
 from lookahead.functions import ToolFunction
 from lookahead.policy import Policy
 from lookahead.types import Environment
@@ -14,6 +14,7 @@ log: Final = logging.getLogger("lookahead")
 
 World: TypeAlias = Environment | str | None
 
+_warned: Final[set[str]] = set()
 KNOWN: Final = 'an Environment, "auto", "none", "directory:PATH", "sqlite:PATH" or "postgresql://…"'
 
 
@@ -70,9 +71,17 @@ def _exact_here(functions: Mapping[str, ToolFunction]) -> Environment | None:
     if not functions:
         return None
     from lookahead.worlds.fork import DirectoryFork
+    from lookahead.worlds.fork.probe import probe
 
     try:
-        return DirectoryFork(os.getcwd(), tools=functions)
-    except (ConfigError, SandboxMissing) as cause:
-        log.warning("nothing can be tried in a copy here, so calls are judged by their text: %s", cause)
-        return None
+        found = DirectoryFork(os.getcwd(), tools=functions)
+        missing: LookaheadError | None = probe()
+    except ConfigError as cause:
+        found, missing = None, cause
+    if missing is None:
+        return found
+    text = str(missing)
+    if text not in _warned:  # once is enough, however many agents are wrapped
+        _warned.add(text)
+        log.warning("nothing can be tried in a copy here, so calls are judged by their text alone: %s", text)
+    return None

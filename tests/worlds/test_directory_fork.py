@@ -127,14 +127,14 @@ async def test_in_a_copy_of_the_home_only_what_the_command_did_is_told(
         project = tmp_path / "mine"
         await anyio.to_thread.run_sync(shutil.copytree, folder, project)
         os.rename(tmp_path / "line", project / "line")
-        monkeypatch.setenv("HOME", os.path.normpath(project / home))
+        monkeypatch.setenv("HOME", str(project / home))
         for name in (".bashrc", ".gitconfig"):
             (project / home / name).write_text("mine")
         async with DirectoryFork(project, scratch=tmp_path / "scratch", method=method) as world:
             assert names(await see(world, "ls -la ~")) == set()
             assert names(await see(world, "mkdir zz")) == {("created", "zz")}
             assert names(await see(world, "echo x >> ~/.bashrc")) == {
-                ("changed", os.path.normpath(f"{home}/.bashrc")),
+                ("changed", str(Path(home, ".bashrc"))),
             }
 
 

@@ -7,12 +7,22 @@ from pathlib import Path
 
 from lookahead.errors import SandboxMissing
 
-_NEVER = "Nothing was run: a command is never run unconfined."
+_MOST = 120
 
 
 def sandbox_missing(cause: str) -> SandboxMissing:
-    steps = "\n".join(f"  - {step}" for step in _advice()) or "  - ask whoever runs this machine for user namespaces"
-    return SandboxMissing(f"no sandbox can be had here ({cause}). {_NEVER} To change that:\n{steps}")
+    """One line, because a refusal shows no more. What would change it is for `lookahead doctor` to say."""
+    short = " ".join(cause.split())
+    short = short if len(short) <= _MOST else short[: _MOST - 1] + "…"
+    return SandboxMissing(f"no sandbox can be had here ({short}), and a command is never run unconfined; {NEXT}")
+
+
+NEXT = "run `lookahead doctor` to see what would change that"
+
+
+def advice() -> list[str]:
+    """What would change it, one step a line."""
+    return list(_advice()) or ["ask whoever runs this machine for user namespaces"]
 
 
 def _advice() -> Iterator[str]:

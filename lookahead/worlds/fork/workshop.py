@@ -89,6 +89,10 @@ class Workshop:
         loop = event_loop()
         return await in_thread(lambda job: self._run(job, stack, call, loop), self._undo)
 
+    def try_out(self, job: Job[Ran], call: Command) -> None:
+        """Run something here and now, in the caller's own thread, and keep nothing of it."""
+        self._undo(self._run(job, self.reality(), call, ""))
+
     async def release(self, stack: Stack) -> None:
         if stack.layers or stack.whole:
             await in_thread(lambda job: stack.let_go(self._remove) or True)

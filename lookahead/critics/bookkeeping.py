@@ -50,9 +50,9 @@ def without_bookkeeping(effects: Sequence[Effect], *, by_git: bool) -> list[Effe
 def _logged(effects: Sequence[Effect]) -> Iterator[str]:
     for effect in effects:
         found = _FOLDER.match(effect.target)
-        if found and found["rest"].startswith("logs/") and effect.happened != "deleted":
-            if (effect.after or 0) > (effect.before or 0):
-                yield found["rest"].removeprefix("logs/")
+        grew = effect.happened != "deleted" and (effect.after or 0) > (effect.before or 0)
+        if found and grew and found["rest"].startswith("logs/"):
+            yield found["rest"].removeprefix("logs/")
 
 
 __all__ = ["by_git", "without_bookkeeping"]

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from lookahead.critics.finding import Finding, caution, count, danger, note
@@ -23,18 +23,29 @@ def judge_effects(
     *,
     discards: bool = False,
     shell: bool = False,
+    own: Set[str] = frozenset(),
 ) -> Iterator[Finding]:
     """All effects of one step, taken together: ten thousand lost files are one hazard.
 
     `discards`: the call is there to throw changes away, so a change is a loss and not an edit. `shell`: it is shell
-    text, and what of it leaves is judged there, program by program.
+    text, and what of it leaves is judged there, program by program. `own`: the targets that this session made itself.
     """
     files = [effect for effect in effects if _is_file(effect)]
     others = [effect for effect in effects if not _is_file(effect) and effect.unit != "cents"]
     created = {(posixpath.basename(effect.target), effect.after) for effect in files if effect.happened == "created"}
-    gone = [effect for effect in files if effect.happened == "deleted" and not _moved(effect, created)]
+    mine = [effect for effect in files if effect.target in own and _only_content(effect)]
+    if mine:
+        yield note(
+            "files.own",
+            f"{'deletes' if any(effect.happened == 'deleted' for effect in mine) else 'changes'} {_sum(mine)}",
+            "this session made it itself",
+            *_targets(mine),
+            reach="files",
+        )
+    theirs = [effect for effect in files if not (effect.target in own and _only_content(effect))]
+    gone = [effect for effect in theirs if effect.happened == "deleted" and not _moved(effect, created)]
     yield from _deleted(gone, ground)
-    changed = [effect for effect in files if effect.happened == "changed"]
+    changed = [effect for effect in theirs if effect.happened == "changed"]
     thrown = [effect for effect in changed if discards and _thrown(effect)]
     if thrown:
         yield danger(
@@ -58,6 +69,13 @@ def judge_effects(
 
 def _is_file(effect: Effect) -> bool:
     return effect.happened in ("created", "changed", "deleted") and (effect.what in _FILES or effect.unit == "bytes")
+
+
+def _only_content(effect: Effect) -> bool:
+    """Whether nothing speaks against it but what was in it: no looser mode, nothing that runs later."""
+    if effect.happened == "created":
+        return False
+    return effect.happened == "deleted" or not (runs_later(effect.target) or _MODE.search(effect.detail))
 
 
 def _thrown(effect: Effect) -> bool:

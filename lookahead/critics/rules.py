@@ -12,6 +12,7 @@ from lookahead.critics.code import python
 from lookahead.critics.effects import judge_effects
 from lookahead.critics.finding import ORDER, Finding, count
 from lookahead.critics.orders import unasked
+from lookahead.critics.own import own_work
 from lookahead.critics.paths import PROTECTED, Ground
 from lookahead.critics.provenance import recipients
 from lookahead.critics.script import judge_shell
@@ -72,7 +73,9 @@ class RuleCritic:
         if effects is not None:
             shell = any(text.language in ("shell", "keys") for text in texts)
             told = without_bookkeeping(effects, by_git=by_git(action, texts))
-            judged = judge_effects(told, state, self.ground, discards=discards, shell=shell)
+            judged = judge_effects(
+                told, state, self.ground, discards=discards, shell=shell, own=own_work(state, self.ground.root).of(told)
+            )
             yield from ((finding, True) for finding in judged)
 
 

@@ -1,0 +1,103 @@
+"""What this session made itself, and nobody else touched since: to delete that takes nothing from the user."""
+
+import os
+import posixpath
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from lookahead.types import Effect, State, Step
+
+_LARGE: Final = 64
+"""Sizes below this are shared by too many files to tell a copy by."""
+_STASH: Final = "refs/stash"
+
+
+def root_of(root: str | None) -> str:
+    """Where relative paths start: the root that was given, or the folder that the work is done in."""
+    if root is not None:
+        return posixpath.normpath(root)
+    try:
+        return os.getcwd()
+    except OSError:  # the folder is gone
+        return "/"
+
+
+def spelled(path: str, root: str) -> str:
+    """One spelling for each path."""
+    return posixpath.normpath(posixpath.join(root, os.path.expanduser(path) if path.startswith("~/") else path))
+
+
+@dataclass(slots=True)
+class Own:
+    """Goes through what happened, step by step. Only exact and real effects count: a model may dream up anything."""
+
+    root: str
+    sizes: dict[str, int | None] = field(default_factory=dict[str, int | None])
+    """What the session made, and how large it left it."""
+    theirs: set[str] = field(default_factory=set[str])
+    """What was there before the session changed or took it: it never becomes the session's own."""
+
+    def holds(self, effect: Effect) -> bool:
+        """Whether this effect hits what the session made, just as the session left it."""
+        path = self._key(effect)
+        return path in self.sizes and (_folder(effect) or self.sizes[path] == effect.before)
+
+    def of(self, effects: Iterable[Effect]) -> frozenset[str]:
+        """The targets among some effects that are the session's own."""
+        hit = (effect for effect in effects if effect.happened in ("deleted", "changed"))
+        return frozenset(effect.target for effect in hit if self.holds(effect))
+
+    def take(self, effects: Sequence[Effect]) -> None:
+        """One more step."""
+        hit = [effect for effect in effects if effect.happened in ("deleted", "changed") and not _of_git(effect)]
+        theirs = [effect for effect in hit if not self.holds(effect)]
+        foreign = set(map(self._key, theirs))
+        lost = {effect.before for effect in theirs if effect.before}
+        moved = any(effect.happened == "deleted" and effect.before and not _folder(effect) for effect in theirs)
+        unstashed = any(effect.target.endswith(_STASH) for effect in effects)
+        for effect in hit:
+            path = self._key(effect)
+            if path in foreign:
+                self.theirs.add(path)
+                self.sizes.pop(path, None)
+            elif effect.happened == "deleted":
+                self.sizes.pop(path, None)
+            else:
+                self.sizes[path] = effect.after
+        # What has the size of something that is gone may be its last copy.
+        for path in [path for path, size in self.sizes.items() if size in lost and (size or 0) >= _LARGE]:
+            del self.sizes[path]
+        for effect in effects:
+            path = self._key(effect)
+            if effect.happened != "created" or _of_git(effect) or path in self.theirs or unstashed:
+                continue
+            if _folder(effect) or not (moved or effect.after in lost):
+                self.sizes[path] = effect.after
+
+    def _key(self, effect: Effect) -> str:
+        return spelled(effect.target, self.root) + ("/…" if effect.what == "things" else "")
+
+
+def _folder(effect: Effect) -> bool:
+    return effect.what in ("directory", "folder")
+
+
+def _of_git(effect: Effect) -> bool:
+    return ".git" in effect.target.split("/")
+
+
+def own_work(state: State, root: str | None) -> Own:
+    """What the steps so far have made."""
+    own = Own(root=root_of(root))
+    for step in state.steps:
+        if _known(step):
+            own.take(step.observation.effects or ())
+    return own
+
+
+def _known(step: Step) -> bool:
+    return bool(step.observation.effects) and step.observation.origin.kind in ("real", "exact")
+
+
+__all__ = ["Own", "own_work", "root_of", "spelled"]

@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError
 
 from lookahead.budget import Budget
 from lookahead.errors import ConfigError
-from lookahead.explain import explain
-from lookahead.policy import Policy
+from lookahead.explain import explain, meant, shown
+from lookahead.policy import RULES, Line, Policy
 from lookahead.types import Noun
 
 Mode: TypeAlias = Literal["guard", "shadow", "dry-run", "off"]
@@ -37,8 +37,8 @@ class Settings(Noun):
     def load(cls, path: Path) -> "Settings":
         """Read one file. What is not understood is an error: a misspelt rule must not become no rule."""
         try:
-            with path.open("rb") as file:
-                content = tomllib.load(file)
+            # Some editors begin a file with a mark that TOML does not know.
+            content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
         except FileNotFoundError as cause:
             raise ConfigError(f"there is no policy file at {path}; write one, or leave the argument out") from cause
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
@@ -79,7 +79,13 @@ class Settings(Noun):
         content = dict(content)
         policy = content.pop("policy", {})
         if not isinstance(policy, Mapping):
-            raise ConfigError(f"{where}: [policy] is a table")
+            raise ConfigError(f"{where}: [policy] is a table, not {shown(policy)}")
+        for key in content.keys() - cls.model_fields.keys():
+            if content[key] in RULES or (isinstance(content[key], Mapping) and _like_a_line(content[key])):
+                raise ConfigError(
+                    f"{where} cannot be understood.\n  {key}: there is no such setting; "
+                    f"if it is the rule of a tool, put it under [policy]"
+                )
         try:
             settings = cls.model_validate(content)
         except ValidationError as cause:
@@ -94,7 +100,18 @@ def policy_of(given: "Policy | Mapping[str, Any] | str | os.PathLike[str]") -> P
         return given
     if isinstance(given, Mapping):
         return Policy.read(given, "the policy given")
+    if isinstance(given, str) and not Path(given).exists() and (rule := meant(given, RULES, cutoff=0.75)):
+        raise ConfigError(f"policy={given!r} names no file. A rule? Write policy={{'*': {rule!r}}}")
+    if not isinstance(cast(object, given), str | os.PathLike) or given == "":
+        raise ConfigError(
+            f"policy={shown(given)} is no policy; it is a Policy, a mapping of tools to rules, or the path of a file: "
+            'policy={"delete_*": "deny"}'
+        )
     return Settings.load(Path(given)).policy
+
+
+def _like_a_line(content: Mapping[str, Any]) -> bool:
+    return bool(content) and content.keys() <= Line.model_fields.keys()
 
 
 def _beside(path: Path, journal: str) -> str:

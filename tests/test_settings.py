@@ -1,6 +1,7 @@
 import os
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,50 @@ def test_a_file_that_is_not_text_is_an_error(tmp_path: Path):
     path.write_bytes(b'goal = "\xff"')
     with pytest.raises(ConfigError, match="cannot be read"):
         Settings.load(path)
+
+
+def test_a_file_may_begin_with_a_mark_and_have_the_line_ends_of_windows(tmp_path: Path):
+    path = tmp_path / "lookahead.toml"
+    path.write_bytes(b'\xef\xbb\xbfgoal = "tidy"\r\n[policy]\r\npay = "deny"\r\n')
+    assert Settings.load(path) == Settings(goal="tidy", policy=Policy(tools={"pay": Line(rule="deny")}))
+
+
+@pytest.mark.parametrize(
+    "text", ['pay = "deny"', '"send_*" = "allow"', '[pay]\nrule = "deny"', '[pay]\neffect = "reads"']
+)
+def test_a_rule_in_the_wrong_place_is_told_where_it_belongs(tmp_path: Path, text: str):
+    with pytest.raises(
+        ConfigError, match=r"there is no such setting; if it is the rule of a tool, put it under \[policy\]"
+    ):
+        Settings.load(written(tmp_path, text))
+
+
+def test_a_misspelt_setting_is_told_the_right_one(tmp_path: Path):
+    with pytest.raises(ConfigError) as caught:
+        Settings.load(written(tmp_path, '[polcy]\npay = "deny"\n[budget]\nsecond = 5'))
+    assert str(caught.value).splitlines()[1:] == [
+        "  budget.second: there is no such setting; known are seconds, calls, tokens, "
+        "run_seconds, run_calls, run_tokens, at_once; did you mean 'seconds'?",
+        "  polcy: there is no such setting; known are world, mode, journal, goal, "
+        "budget, policy; did you mean 'policy'?",
+    ]
+
+
+@pytest.mark.parametrize(("said", "rule"), [("deny", "deny"), ("allow", "allow"), ("Ask", "ask"), ("dney", "deny")])
+def test_a_rule_alone_is_no_policy_and_is_told_how_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, rule: str
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=rf"policy='{said}' names no file. A rule\? Write policy={{'\*': '{rule}'}}$"):
+        policy_of(said)
+    written(tmp_path, '[policy]\nx = "ask"', said)
+    assert policy_of(said).tools == {"x": Line(rule="ask")}
+
+
+@pytest.mark.parametrize("given", [5, True, ["deny"], [("a", "deny")], "", object()])
+def test_what_is_no_policy_is_an_error_that_shows_one(given: Any):
+    with pytest.raises(ConfigError, match=r'is no policy; it is a Policy, .* policy={"delete_\*": "deny"}'):
+        policy_of(given)
 
 
 def test_a_file_that_is_not_there_says_what_to_do(tmp_path: Path):

@@ -11,7 +11,8 @@ from lookahead.functions import ToolFunction
 from lookahead.policy import Policy
 from lookahead.types import Action, State
 from lookahead.worlds.choose import choose
-from lookahead.worlds.fork import DirectoryFork, probe
+from lookahead.worlds.fork import probe
+from lookahead.worlds.fork.directory import DirectoryFork
 
 pytestmark = pytest.mark.anyio
 
@@ -61,5 +62,5 @@ async def test_a_world_that_was_asked_for_refuses_in_one_short_line(
         with pytest.raises(SandboxMissing) as refused:
             await world(State(), Action(tool="write", arguments={"path": "a"}))
     assert "\n" not in str(refused.value)
-    assert len(str(refused.value)) < 250
+    assert len(str(refused.value)) < 140
     assert "`lookahead doctor`" in str(refused.value)

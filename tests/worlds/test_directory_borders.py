@@ -297,7 +297,7 @@ async def test_without_a_sandbox_nothing_is_run_and_the_way_out_is_named(
 ) -> None:
     monkeypatch.setenv("LOOKAHEAD_SANDBOX", "missing")
     async with DirectoryFork(folder) as world:
-        with pytest.raises(SandboxMissing, match="never run unconfined"):
+        with pytest.raises(SandboxMissing, match="run `lookahead doctor`"):
             await see(world, "rm -rf src")
 
 

@@ -7,17 +7,14 @@ from pathlib import Path
 
 from lookahead.errors import SandboxMissing
 
-_MOST = 120
+_MOST = 60
 
 
 def sandbox_missing(cause: str) -> SandboxMissing:
     """One line, because a refusal shows no more. What would change it is for `lookahead doctor` to say."""
     short = " ".join(cause.split())
     short = short if len(short) <= _MOST else short[: _MOST - 1] + "…"
-    return SandboxMissing(f"no sandbox can be had here ({short}), and a command is never run unconfined; {NEXT}")
-
-
-NEXT = "run `lookahead doctor` to see what would change that"
+    return SandboxMissing(f"no sandbox can be had here ({short}); run `lookahead doctor`")
 
 
 def advice() -> list[str]:

@@ -1,8 +1,6 @@
 """Act and record: the only place where an action becomes real, with its intent on disk before and its result after."""
 
 import logging
-import os
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter, time
@@ -20,14 +18,14 @@ from lookahead.journal import Decided as DecidedEntry
 from lookahead.journal import Entry, Granted, Intended, Interrupted, Journal, Resulted, Spent
 from lookahead.ledger import agree
 from lookahead.pen import Pen
-from lookahead.permit import Answer, Permit, approvable, first_imagined, named, refused, with_notice
+from lookahead.permit import Answer, Permit, approvable, named, refused, with_notice
 from lookahead.planner import Outcome, Planner
 from lookahead.policy import Ruling
 from lookahead.portal import beside
-from lookahead.refusal import allow_once
+from lookahead.refusal import first_imagined, how
 from lookahead.search import Preview
 from lookahead.search.thinking import name_of
-from lookahead.settings import JOURNAL, Mode
+from lookahead.settings import Mode
 from lookahead.shadow import Foresight, Shadow, would
 from lookahead.types import (
     GUARD,
@@ -119,7 +117,10 @@ class Line:
         )
         if decision.chosen is None:
             await self._write(entry)
-            return Answer(observation=refused(decision, self._how(decision)), decision=decision)
+            return Answer(
+                observation=refused(decision, how(decision, self.journal.path, dry_run=self.mode == "dry-run")),
+                decision=decision,
+            )
         if self.mode == "dry-run":
             await self._write(entry)
             return await self._imagined(state, decision)
@@ -343,16 +344,6 @@ class Line:
             return decision, papers
         reason = "the world changed while the question was open, so the answer was to another one"
         return decision.model_copy(update={"choice": "ask", "chosen": None, "rule": "changed", "reason": reason}), ()
-
-    def _how(self, decision: Decision) -> str:
-        """How to allow it once, from where the user stands."""
-        if self.mode == "dry-run":
-            return "nothing: in a dry run no real call is made"
-        path = self.journal.path
-        if path == ":memory:":
-            return "give with_lookahead(approve=…): a journal in memory cannot be reached by a command"
-        usual = os.path.abspath(path) == os.path.abspath(JOURNAL)
-        return allow_once(decision, "" if usual else f" --journal {shlex.quote(path)}")
 
     async def _permitted(
         self, state: State, decision: Decision, entry: DecidedEntry, ruling: Ruling, papers: Papers = ()

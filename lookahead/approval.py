@@ -1,17 +1,23 @@
 """A person's yes: to exactly one call, in the state in which it was judged, once, and not for long."""
 
 import inspect
+import select
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from time import time
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import anyio
 import anyio.to_thread
 
 from lookahead.journal import Approval
-from lookahead.refusal import prompt
-from lookahead.types import Action, Decision, Noun, Tool, digest_of
+from lookahead.refusal import cleaned, first_imagined, prompt
+from lookahead.show import call_line
+from lookahead.types import Action, Decision, Noun, Tool, canonical, digest_of
+
+_LOOK: Final = 0.2
+"""Seconds between two looks at whether the question still stands."""
 
 
 class Request(Noun):
@@ -31,9 +37,22 @@ class Request(Noun):
 Approve: TypeAlias = Callable[[Request], bool | Awaitable[bool]]
 
 
-def binding_of(action: Action, tool: Tool | None, state: str) -> str:
-    """What an approval is good for. Another argument, another schema or another state is another binding."""
-    return digest_of("approval", action.digest, tool.digest if tool else "", state)
+def binding_of(action: Action, tool: Tool | None, state: str, prospect: str = "") -> str:
+    """What an approval is good for. Another argument, schema, state or prospect is another binding."""
+    return digest_of("approval", action.digest, tool.digest if tool else "", state, prospect)
+
+
+def prospect_of(decision: Decision) -> str:
+    """What the proposed action would do, as an exact copy showed it; empty where none did.
+
+    The agent's steps are not all that happens to a world. When somebody else changed it, the copy shows something else,
+    and a yes to what was shown before is not a yes to that. What a model imagines differs from time to time by itself.
+    """
+    said = first_imagined(decision, decision.proposed)
+    if said is None or said.origin.kind != "exact":
+        return ""
+    effects = [effect.model_dump(mode="json") for effect in said.effects or ()]
+    return digest_of(canonical([said.failed, effects]))
 
 
 async def ask(approve: Approve, request: Request) -> Approval | None:
@@ -62,14 +81,28 @@ async def _answer(approve: Approve, request: Request) -> object:
     return await answer if inspect.isawaitable(answer) else answer
 
 
-def terminal(request: Request) -> bool:
+_one_question: Final = threading.Lock()
+"""There is one terminal: two questions at once, and a yes could be read as the answer to the other one."""
+
+
+async def terminal(request: Request) -> bool:
     """Ask on the terminal. No answer, or anything but a yes, is a no."""
-    sys.stderr.write(f"{request.text}\nDo it? [y/N] ")
-    sys.stderr.flush()
+    while not await anyio.to_thread.run_sync(_one_question.acquire, True, _LOOK):
+        pass
     try:
-        return input().strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+        sys.stderr.write(f"{request.text}\nDo {call_line(cleaned(request.decision).proposed, 60)}? [y/N] ")
+        sys.stderr.flush()
+        # Never blocked in a read: an answer that comes after the question was withdrawn belongs to the next one.
+        while not await anyio.to_thread.run_sync(_typed):
+            pass
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    finally:
+        _one_question.release()
+
+
+def _typed() -> bool:
+    """Whether a line is there to be read (or the end of all lines), after waiting for it a moment."""
+    return bool(select.select([sys.stdin], [], [], _LOOK)[0])
 
 
 def somebody_is_there() -> bool:

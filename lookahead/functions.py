@@ -13,7 +13,7 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from lookahead.errors import CallError, ConfigError
-from lookahead.types import Action, Observation, Tool
+from lookahead.types import Action, Observation, Tool, digest_of
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -219,7 +219,7 @@ def _unpacked(value: Any) -> Any:
         return [_unpacked(item) for item in cast(list[Any], value)]
     if isinstance(value, dict):
         items = cast(dict[str, Any], value)
-        if set(items) == {"$python", "at"}:
+        if set(items) == {"$python", "at", "holds"}:
             raise CallError(f"an object of {items['$python']} was named in the call, but is not in it")
         if set(items) == {"$bytes"} and isinstance(items["$bytes"], str):
             return base64.b64decode(items["$bytes"])
@@ -235,7 +235,10 @@ def _takes_nothing(adapter: TypeAdapter[Any]) -> bool:
 
 
 def _opaque(value: Any) -> JsonValue:
-    return {"$python": f"{type(value).__module__}.{type(value).__qualname__}", "at": id(value)}
+    """Its type, which one it is, and what it plainly holds: one that was changed since is another argument."""
+    held = {key: item for key, item in getattr(value, "__dict__", {}).items() if isinstance(item, _PLAIN)}
+    holds = digest_of(repr(sorted(held.items(), key=repr)))[:16] if held else ""
+    return {"$python": f"{type(value).__module__}.{type(value).__qualname__}", "at": id(value), "holds": holds}
 
 
 def _text(value: JsonValue) -> str:

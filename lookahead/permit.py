@@ -62,18 +62,9 @@ class Answer:
     decision: Decision
 
 
-def refused(decision: Decision) -> Observation:
+def refused(decision: Decision, how: str | None = None) -> Observation:
     """A refusal as the agent gets it."""
-    return Observation(content=refusal(decision), failed=True, origin=GUARD, effects=())
-
-
-def first_imagined(decision: Decision, action: Action) -> Observation | None:
-    """What was imagined to come back from this action, if anything was."""
-    wanted = action.digest
-    for considered in decision.considered:
-        if considered.rollout.action.digest == wanted and considered.rollout.steps:
-            return considered.rollout.steps[0].observation
-    return None
+    return Observation(content=refusal(decision, how), failed=True, origin=GUARD, effects=())
 
 
 def with_notice(decision: Decision, observation: Observation) -> Observation:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import anyio
 import anyio.from_thread
 
+from lookahead.errors import ConfigError
+
 T = TypeVar("T")
 
 
@@ -23,9 +25,15 @@ class Portal:
         self._lock = threading.Lock()
         self._portal: anyio.from_thread.BlockingPortal | None = None
         self._pid = 0
+        self._thread = 0
 
     def call(self, function: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Run to the end and hand back the result. Ctrl-C here cancels it there."""
+        if self._thread == threading.get_ident():
+            raise ConfigError(
+                "a guarded synchronous function was called from an approver, a critic or a world that runs on the loop "
+                "on which that very call would have to wait; make the function async there, or call it elsewhere"
+            )
         future = self._started().start_task_soon(function, *args)
         try:
             return future.result()
@@ -45,6 +53,7 @@ class Portal:
                 up = threading.Event()
 
                 async def serve() -> None:
+                    self._thread = threading.get_ident()
                     async with anyio.from_thread.BlockingPortal() as portal:
                         ready.append(portal)
                         up.set()

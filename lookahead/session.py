@@ -44,13 +44,13 @@ class Session:
         told = observation
         with anyio.CancelScope(shield=True):
             told = await self.line.finish(permit, observation)
-        self._then(permit.action, _with_effects(permit, observation))
+        self._then(permit.action, _with_effects(permit, observation), reads=permit.effect == "reads")
         return told
 
     def finish_here(self, permit: Permit, observation: Observation) -> None:
         """The same from a thread without an event loop."""
         self.line.finish_here(permit, observation)
-        self._then(permit.action, _with_effects(permit, observation))
+        self._then(permit.action, _with_effects(permit, observation), reads=permit.effect == "reads")
 
     async def failed(self, permit: Permit, error: BaseException) -> None:
         with anyio.CancelScope(shield=True):
@@ -116,9 +116,9 @@ class Session:
         while self.closers:
             self.closers.pop()()
 
-    def _then(self, action: Action, observation: Observation) -> None:
+    def _then(self, action: Action, observation: Observation, *, reads: bool = False) -> None:
         with self._lock:
-            self.state = self.state.then(action, observation, keep=KEEP)
+            self.state = self.state.then(action, observation, keep=KEEP, reads=reads)
 
 
 def _with_effects(permit: Permit, observation: Observation) -> Observation:

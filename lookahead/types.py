@@ -191,6 +191,8 @@ class Observation(Noun):
 class Step(Noun):
     action: Action
     observation: Observation
+    reads: bool = False
+    """Proved by its text to only read, whatever else its tool could do."""
 
 
 class State(Noun):
@@ -206,9 +208,11 @@ class State(Noun):
     forgotten: str = ""
     """The digest of steps that were dropped from the front, so that a shortened history is still this history."""
 
-    def then(self, action: Action, observation: Observation, *, keep: int | None = None) -> "State":
+    def then(
+        self, action: Action, observation: Observation, *, keep: int | None = None, reads: bool = False
+    ) -> "State":
         """The state after one more step; with `keep`, only the last so many steps stay in memory."""
-        steps = (*self.steps, Step(action=action, observation=observation))
+        steps = (*self.steps, Step(action=action, observation=observation, reads=reads))
         update: dict[str, Any] = {"steps": steps}
         if keep is not None and len(steps) > keep:
             cut = len(steps) - keep
@@ -221,7 +225,7 @@ class State(Noun):
 
     @cached_property
     def digest(self) -> str:
-        """Names what has been done so far. Steps that only read leave it alone: after them the world is the same."""
+        """Names what has been done so far. A step that only read, or was refused, leaves this the same."""
         return self._fold(self.forgotten or self._head, self.steps)
 
     @cached_property
@@ -234,8 +238,8 @@ class State(Noun):
 
     def _fold(self, digest: str, steps: Sequence[Step]) -> str:
         for step in steps:
-            if self._effects.get(step.action.tool) != "reads":
-                said = step.observation
+            said = step.observation
+            if not (step.reads or said.origin.kind == "guard" or self._effects.get(step.action.tool) == "reads"):
                 try:
                     outcome = canonical([said.content, said.structured, said.failed])
                 except ValueError:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -14,7 +15,7 @@ import anyio.lowlevel
 import pytest
 
 from lookahead.act import Line
-from lookahead.approval import Approve, Request, binding_of
+from lookahead.approval import Approve, Request, binding_of, prospect_of
 from lookahead.budget import Budget, Meter
 from lookahead.errors import JournalError, PermitError, WorldError
 from lookahead.events import Acted, Decided, Event, Imagined, Judged, Proposed
@@ -41,14 +42,18 @@ from lookahead.testing import (
 from lookahead.types import (
     GUARD,
     Action,
+    Considered,
     Critic,
+    Decision,
     Effect,
     Environment,
     Hazard,
     Observation,
+    Origin,
     Proposer,
     Rollout,
     State,
+    Step,
     Tool,
     Verdict,
 )
@@ -120,6 +125,14 @@ class Rig:
         begun = await self.begin(action)
         assert isinstance(begun, Answer)
         return begun
+
+
+def binding_for(action: Action, state: State, tool: str = "write", said: Observation | None = None) -> str:
+    """What a yes to this call is bound to, where the copy shows that nothing changes."""
+    said = said or Observation(effects=(), origin=Origin(kind="exact", world="copy"))
+    future = Considered(rollout=Rollout(action=action, steps=(Step(action=action, observation=said),)))
+    shown = Decision(id="d", proposed=action, considered=(future,), choice="ask", rule="r")
+    return binding_of(action, state.tool(tool), state.digest, prospect_of(shown))
 
 
 def rig(
@@ -354,15 +367,16 @@ async def test_a_veto_is_an_answer_that_says_what_and_why():
     ]
     assert made.real.done == []
     assert kinds(made.journal) == ["decided"]
-    assert made.journal.waiting()[0].binding == binding_of(WRITE, STATE.tool("write"), STATE.digest)
+    assert made.journal.waiting()[0].binding == binding_for(WRITE, STATE)
 
 
-async def test_where_nobody_can_be_asked_a_question_is_a_refusal_that_can_be_approved_later():
-    made = rig(copy(), write="ask")
+async def test_where_nobody_can_be_asked_a_question_is_a_refusal_that_can_be_approved_later(tmp_path: Path):
+    made = rig(copy(), journal=Journal(tmp_path / "journal.db"), write="ask")
     answer = await made.answer()
     assert answer.decision.choice == "ask"
     assert answer.decision.chosen is None
-    assert f"lookahead journal approve {answer.decision.id}" in answer.observation.content
+    command = f"lookahead journal approve --journal {tmp_path / 'journal.db'} {answer.decision.id}"
+    assert command in answer.observation.content
     assert kinds(made.journal) == ["decided"]
     assert made.real.done == []
 
@@ -384,7 +398,7 @@ async def test_a_yes_lets_the_call_run_once():
     assert kinds(made.journal) == ["decided", "granted", "spent", "intended", "resulted"]
     [request] = yes.asked
     assert request.tool == STATE.tool("write")
-    assert request.binding == binding_of(WRITE, STATE.tool("write"), STATE.digest)
+    assert request.binding == binding_for(WRITE, STATE)
     assert before + 600 <= request.expires_at <= time() + 600
     [done] = made.journal.calls()
     decision = done.decided.decision
@@ -414,7 +428,7 @@ async def test_a_yes_that_was_not_used_is_not_left_lying_about():
     first = await made.permit(named_call)
     with pytest.raises(PermitError, match="under way already"):
         await made.begin(named_call)
-    assert made.journal.approval(binding_of(WRITE, STATE.tool("write"), STATE.digest), time()) is None
+    assert made.journal.approval(binding_for(WRITE, STATE), time()) is None
     await made.line.through(first, STATE, made.real)
     assert len(made.real.done) == 1
 
@@ -472,7 +486,7 @@ def approve_now(made: Rig, action: Action, *, state: State = STATE, tool: str = 
     now = time()
     approval = Approval(
         id=f"yes{now}",
-        binding=binding_of(action, state.tool(tool), state.digest),
+        binding=binding_for(action, state, tool),
         granted_at=now,
         expires_at=now + seconds,
         by="a person",
@@ -534,6 +548,25 @@ async def test_an_approval_holds_for_this_very_call_in_this_very_state():
     made = rig(copy(), write="ask")
     approve_now(made, WRITE)
     assert not (await made.act(WRITE, STATE.then(LOOK, Observation()))).failed
+
+
+async def test_an_approval_does_not_hold_when_a_copy_shows_something_else_than_it_showed_then():
+    lost = Effect(happened="deleted", target="thesis.txt", before=9, unit="bytes")
+    made = rig(ScriptedCopy(script={"*": Observation(effects=(lost,))}), write="ask")
+    approve_now(made, WRITE)
+    assert (await made.act()).failed
+    assert made.real.done == []
+
+
+async def test_a_yes_does_not_hold_when_the_world_changed_while_the_question_was_open():
+    lost = Effect(happened="deleted", target="thesis.txt", before=9, unit="bytes")
+    world = ScriptedCopy(script={"*": [Observation(effects=()), Observation(effects=(lost,))]})
+    made = rig(world, write="ask", approve=Yes())
+    answer = await made.answer()
+    assert (answer.decision.rule, answer.decision.chosen) == ("changed", None)
+    assert "the world changed while the question was open" in answer.observation.content
+    assert made.real.done == []
+    assert kinds(made.journal) == ["decided"]
 
 
 async def test_an_approval_that_has_expired_is_none():
@@ -633,7 +666,7 @@ async def test_a_call_that_was_cut_off_is_in_doubt_and_is_not_repeated():
     assert answer.decision.reason == (
         f"this very call (as {first}) was cut off before its result was known: it may have happened"
     )
-    assert f"lookahead journal resolve {first}" in answer.observation.content
+    assert f"(as {first})" in answer.observation.content
     assert again.real.done == []
     assert lines(journal)[-1]["body"]["binding"] is None
 

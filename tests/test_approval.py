@@ -1,7 +1,9 @@
+import contextlib
 import io
+import os
 import sys
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from time import time
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from lookahead.approval import Request, ask, binding_of, somebody_is_there, terminal
 from lookahead.guard import at_once
+from lookahead.show import call_line
 from lookahead.testing import No, Yes, call, state_of
 from lookahead.types import Action, Observation, Tool, digest_of
 
@@ -203,20 +206,63 @@ async def test_a_question_does_not_hold_up_the_event_loop():
 # On a terminal
 
 
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """What is written here is typed at the terminal."""
+    read, write = os.pipe()
+    with os.fdopen(read) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield write
+    with contextlib.suppress(OSError):
+        os.close(write)
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("typed", ["y\n", "Y\n", "yes\n", " YES \n"])
-def test_a_yes_is_typed(typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+async def test_a_yes_is_typed(typed: str, keyboard: int, capsys: pytest.CaptureFixture[str]):
+    os.write(keyboard, typed.encode())
     asked = request()
-    assert terminal(asked) is True
+    assert await terminal(asked) is True
     shown = capsys.readouterr()
-    assert shown.err == f"{asked.text}\nDo it? [y/N] "
+    assert shown.err == f"{asked.text}\nDo {call_line(asked.decision.proposed)}? [y/N] "
     assert shown.out == ""
 
 
 @pytest.mark.parametrize("typed", ["\n", "n\n", "no\n", "yess\n", "yy\n", "1\n", "true\n", "ok\n", ""])
-def test_anything_else_is_a_no(typed: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-    assert terminal(request()) is False
+@pytest.mark.anyio
+async def test_anything_else_is_a_no(typed: str, keyboard: int):
+    os.write(keyboard, typed.encode())
+    os.close(keyboard)
+    assert await terminal(request()) is False
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_comes_after_a_question_was_withdrawn_is_not_taken_for_it(keyboard: int):
+    with anyio.move_on_after(0.05):
+        await terminal(request())
+    os.write(keyboard, b"y\n")
+    with anyio.fail_after(5):
+        assert await terminal(request()) is True
+
+
+@pytest.mark.anyio
+async def test_two_questions_are_never_open_at_once(keyboard: int, capsys: pytest.CaptureFixture[str]):
+    answers: list[bool] = []
+
+    async def put() -> None:
+        answers.append(await terminal(request()))
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(put)
+            group.start_soon(put)
+            await anyio.wait_all_tasks_blocked()
+            assert capsys.readouterr().err.count("[y/N]") <= 1
+            os.write(keyboard, b"y\n")
+            while not answers:
+                await anyio.lowlevel.checkpoint()
+            os.write(keyboard, b"n\n")
+    assert answers == [True, False]
 
 
 class Screen(io.StringIO):

@@ -429,7 +429,7 @@ def test_what_has_no_json_form_is_named_by_its_type_and_stays_itself():
     engine, other = Engine(), Engine()
     written = jsonable(engine)
     assert isinstance(written, dict)
-    assert written == {"$python": f"{Engine.__module__}.Engine", "at": id(engine)}
+    assert written == {"$python": f"{Engine.__module__}.Engine", "at": id(engine), "holds": ""}
     assert jsonable(engine) == written != jsonable(other)
     assert jsonable([engine]) == [written]
     assert jsonable({"a": engine}) == {"a": written}
@@ -452,7 +452,17 @@ def test_bytes_inside_data_that_are_no_text_make_the_whole_opaque():
         data: bytes
 
     blob = Blob(b"\xff")
-    assert jsonable(blob) == {"$python": f"{Blob.__module__}.{Blob.__qualname__}", "at": id(blob)}
+    found = jsonable(blob)
+    assert isinstance(found, dict)
+    assert (found["$python"], found["at"]) == (f"{Blob.__module__}.{Blob.__qualname__}", id(blob))
+
+
+def test_an_object_that_was_changed_is_another_argument():
+    engine = Engine()
+    before = jsonable(engine)
+    assert jsonable(engine) == before
+    engine.speed = 2  # type: ignore[attr-defined]
+    assert jsonable(engine) != before
 
 
 # Data as a call

@@ -7,7 +7,8 @@ import pytest
 
 from lookahead.errors import PermitError
 from lookahead.guard import at_once
-from lookahead.permit import Answer, Permit, approvable, first_imagined, named, refused, swap_notice, with_notice
+from lookahead.permit import Answer, Permit, approvable, named, refused, swap_notice, with_notice
+from lookahead.refusal import first_imagined
 from lookahead.testing import call, state_of
 from lookahead.types import GUARD, Action, Considered, Decision, Observation, Origin, Rollout, Step
 

@@ -21,6 +21,9 @@ log: Final = logging.getLogger("lookahead")
 
 FILE: Final = "lookahead.toml"
 JOURNAL: Final = ".lookahead/journal.db"
+_PREFIX: Final = "LOOKAHEAD_"
+_ELSEWHERE: Final = ("config", "debug", "sandbox", "no_sandbox", "examples")
+"""Variables that are read in other places, and here."""
 
 
 class Settings(Noun):
@@ -48,6 +51,7 @@ class Settings(Noun):
     @classmethod
     def found(cls, start: Path | None = None, environment: Mapping[str, str] = os.environ) -> "Settings":
         """The settings that hold here: the nearest file upwards, then the variables over it."""
+        _known(environment)
         named = environment.get("LOOKAHEAD_CONFIG")
         home = Path(environment.get("HOME") or Path.home()).resolve()
         path = Path(named) if named else _nearest((start or Path.cwd()).resolve(), home)
@@ -112,6 +116,17 @@ def policy_of(given: "Policy | Mapping[str, Any] | str | os.PathLike[str]") -> P
 
 def _like_a_line(content: Mapping[str, Any]) -> bool:
     return bool(content) and content.keys() <= Line.model_fields.keys()
+
+
+def _known(environment: Mapping[str, str]) -> None:
+    """A variable that is nearly one of ours was meant to say something; one that is nothing like them may be yours."""
+    ours = {name.upper() for name in (*Settings.model_fields, *_ELSEWHERE)} - {"BUDGET"}
+    ours |= {f"BUDGET_{limit.upper()}" for limit in Budget.model_fields}
+    for name in sorted(environment):
+        if name.startswith(_PREFIX) and (said := name.removeprefix(_PREFIX)) not in ours:
+            if close := meant(said, ours):
+                raise ConfigError(f"{name} is no setting; did you mean {_PREFIX}{close}?")
+            log.warning("%s is no setting of lookahead, and changes nothing", name)
 
 
 def _beside(path: Path, journal: str) -> str:

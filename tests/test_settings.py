@@ -1,4 +1,5 @@
 import os
+import re
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,42 @@ def test_every_limit_of_the_budget_has_a_variable(tmp_path: Path):
 def test_a_variable_that_cannot_be_understood_is_an_error(tmp_path: Path, variable: str, value: str, key: str):
     with pytest.raises(ConfigError, match=rf"a LOOKAHEAD_\* variable cannot be understood\.\n  {key}"):
         Settings.found(tmp_path, {variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "right"),
+    [
+        ("LOOKAHEAD_MODUS", "LOOKAHEAD_MODE"),
+        ("LOOKAHEAD_BUDGET_SECOND", "LOOKAHEAD_BUDGET_SECONDS"),
+        ("LOOKAHEAD_SECONDS", "LOOKAHEAD_BUDGET_SECONDS"),
+        ("LOOKAHEAD_POLICIES", "LOOKAHEAD_POLICY"),
+        ("LOOKAHEAD_JOURNAL_PATH", "LOOKAHEAD_JOURNAL"),
+        ("LOOKAHEAD_BUDGET", "LOOKAHEAD_BUDGET_(CALLS|SECONDS|TOKENS)"),
+    ],
+)
+def test_a_misspelt_variable_is_an_error_that_names_the_right_one(tmp_path: Path, variable: str, right: str):
+    with pytest.raises(ConfigError, match=rf"^{variable} is no setting; did you mean {right}\?$"):
+        Settings.found(tmp_path, {variable: "shadow"})
+
+
+def test_a_variable_of_which_nobody_here_knows_is_said_to_change_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    assert Settings.found(tmp_path, {"LOOKAHEAD_FAVOURITE_COLOUR": "red", "LOOK": "x", "MODUS": "y"}) == Settings()
+    assert [record.getMessage() for record in caplog.records] == [
+        "LOOKAHEAD_FAVOURITE_COLOUR is no setting of lookahead, and changes nothing"
+    ]
+
+
+def test_every_variable_that_is_read_anywhere_is_known(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    root = Path(__file__).resolve().parent.parent
+    folders = ("lookahead", "integrations", "benchmarks", "scripts", "examples")
+    code = "".join(path.read_text() for folder in folders for path in (root / folder).rglob("*.py"))
+    read = set(re.findall(r"[\"'](LOOKAHEAD_[A-Z_]*[A-Z])[\"']", code)) - {"LOOKAHEAD_CONFIG", "LOOKAHEAD_POLICY"}
+    assert {"LOOKAHEAD_DEBUG", "LOOKAHEAD_SANDBOX"} <= read
+    for name in {*read, "LOOKAHEAD_NO_SANDBOX", "LOOKAHEAD_EXAMPLES"} - {"LOOKAHEAD_MODE"}:
+        Settings.found(tmp_path, {name: "1"})
+    assert not caplog.records
 
 
 def test_a_variable_names_the_file_to_read_and_nothing_is_searched(tmp_path: Path):

@@ -11,6 +11,7 @@ from lookahead.critics.carried import carried
 from lookahead.critics.code import python
 from lookahead.critics.effects import judge_effects
 from lookahead.critics.finding import ORDER, Finding, count
+from lookahead.critics.nameset import nameset
 from lookahead.critics.orders import unasked
 from lookahead.critics.own import own_work
 from lookahead.critics.paths import PROTECTED, Ground
@@ -20,11 +21,14 @@ from lookahead.critics.sql import judge_sql
 from lookahead.critics.texts import Text, texts_of
 from lookahead.critics.tools import by_name
 from lookahead.errors import CriticError, boundary
-from lookahead.types import Action, Cost, Critic, Hazard, Observation, Rollout, Severity, State, Verdict
+from lookahead.types import Action, Cost, Critic, Effect, Hazard, Observation, Rollout, Severity, State, Verdict
 
 MOST: Final = 12
 """So many hazards are named; the rest are counted."""
 _SCORES: Final[dict[Severity | None, float]] = {"danger": 0.2, "caution": 0.55, "note": 0.95, None: 1.0}
+_DATABASES: Final = ("fork:sqlite", "fork:postgres")
+"""Worlds that look into a database, so that even no effect at all is an answer."""
+_RECORDS: Final = nameset("row rows table column index view trigger schema database sequence constraint collection")
 _ASKED: Final = re.compile(
     r"(?i)\b(delete|deleting|remove|removing|drop|erase|wipe|clear|clean|purge|truncate|empty|reset|discard|overwrite|replace|send|upload|post|publish|push|destroy|revert)\b"
 )
@@ -104,7 +108,13 @@ def _shown(seen: Observation, contained: bool) -> frozenset[str]:
     stopped = seen.failed and not any(effect.happened in ("changed", "deleted") for effect in seen.effects or ())
     if not contained or stopped or any(effect.happened == "sent" for effect in seen.effects or ()):
         return frozenset()
-    return frozenset(("files", "rows"))
+    rows = seen.origin.world.startswith(_DATABASES) or any(_of_records(effect) for effect in seen.effects or ())
+    return frozenset(("files", "rows")) if rows else frozenset(("files",))
+
+
+def _of_records(effect: Effect) -> bool:
+    """Whether an effect speaks of what is in a database; that its file changed says nothing about its rows."""
+    return effect.unit == "rows" or effect.what in _RECORDS
 
 
 def _as_asked(finding: Finding, goal: str) -> Finding:

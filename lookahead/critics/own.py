@@ -58,7 +58,9 @@ class Own:
         unstashed = any(effect.target.endswith(_STASH) for effect in effects)
         for effect in hit:
             path = self._key(effect)
-            if path in foreign:
+            if path in foreign and _committed(effect):
+                self.sizes[path] = effect.after
+            elif path in foreign:
                 self.theirs.add(path)
                 self.sizes.pop(path, None)
             elif effect.happened == "deleted":
@@ -77,6 +79,16 @@ class Own:
 
     def _key(self, effect: Effect) -> str:
         return spelled(effect.target, self.root) + ("/…" if effect.what == "things" else "")
+
+
+def _committed(effect: Effect) -> bool:
+    """Whether what the user had can be had again from elsewhere, and not just because it still stands in the file."""
+    if effect.happened != "changed" or effect.recoverable is not True:
+        return False
+    lines = effect.detail.split("\n")
+    added = [line[1:] for line in lines if line.startswith("+")]
+    replaced = any(line.startswith("-") and not any(new.startswith(line[1:]) for new in added) for line in lines)
+    return replaced or (effect.after is not None and effect.before is not None and effect.after < effect.before)
 
 
 def _folder(effect: Effect) -> bool:

@@ -93,3 +93,12 @@ def test_what_was_only_imagined_by_a_model_makes_nothing_its_own():
 def test_its_own_file_may_still_not_be_opened_to_everybody():
     looser = file("changed", "gen.py", 90, 90, detail="mode 0644 to 0666")
     assert worst(judged(looser, after=(MADE,))) == "caution"
+
+
+def test_a_committed_file_that_the_session_rewrote_may_be_rewritten_again():
+    first = file("changed", "main.py", 90, 90, recoverable=True, detail="@@ -1 +1 @@\n-print(1)\n+print(2)")
+    assert worst(judged(file("changed", "main.py", 90, 0), after=(step(first),))) == "note"
+    longer = file("changed", "main.py", 90, 95, recoverable=True, detail="@@ -3 +3 @@\n-end\n+ending")
+    assert worst(judged(file("changed", "main.py", 95, 0), after=(step(longer),))) == "danger"
+    appended = file("changed", "main.py", 90, 99, recoverable=True, detail="@@ -3,0 +4 @@\n+more")
+    assert worst(judged(file("changed", "main.py", 99, 0), after=(step(appended),))) == "danger"

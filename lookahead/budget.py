@@ -3,13 +3,18 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, cast
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from lookahead.errors import ConfigError
-from lookahead.explain import explain
+from lookahead.explain import explain, shown
 from lookahead.types import Cost, Noun
+
+_ACCEPTED: Final = (
+    "A budget is the seconds that each decision may take (budget=5), "
+    'or limits by name (budget={"seconds": 5, "calls": 20})'
+)
 
 
 class Budget(Noun):
@@ -24,6 +29,13 @@ class Budget(Noun):
     at_once: int = Field(default=16, ge=1)
     """How many imagined steps may be under way at the same time within one decision."""
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, given: Any) -> Any:
+        if isinstance(given, bool):
+            raise ValueError(f"{given} is no number")
+        return given
+
     @classmethod
     def of(cls, given: "Budget | Mapping[str, Any] | float | None") -> "Budget":
         """A budget from what a user may give; a bare number is seconds for each decision."""
@@ -31,10 +43,12 @@ class Budget(Noun):
             return cls()
         if isinstance(given, Budget):
             return given
+        if isinstance(cast(object, given), bool) or not isinstance(cast(object, given), Mapping | int | float):
+            raise ConfigError(f"the budget cannot be understood: {shown(given)} is no budget; {_ACCEPTED}")
         try:
             return cls.model_validate(dict(given) if isinstance(given, Mapping) else {"seconds": given})
         except ValidationError as cause:
-            raise ConfigError(explain(cause, "the budget", cls)) from cause
+            raise ConfigError(f"{explain(cause, 'the budget', cls)}\n{_ACCEPTED}") from cause
 
 
 class Forecast(Noun):

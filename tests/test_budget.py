@@ -44,6 +44,30 @@ def test_a_budget_that_makes_no_sense_is_an_error(given: Any):
         Budget.of(given)
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("x", "the budget cannot be understood: 'x' is no budget"),
+        ("5", "the budget cannot be understood: '5' is no budget"),
+        (True, "the budget cannot be understood: True is no budget"),
+        ([5], r"the budget cannot be understood: \[5\] is no budget"),
+        (0, "seconds: 0 is not more than 0"),
+        (float("nan"), "seconds: nan is not more than 0"),
+        ({"seconds": "soon"}, "seconds: 'soon' is no number"),
+        ({"calls": True}, "calls: True is no number"),
+        ({"calls": 1.5}, "calls: 1.5 is no whole number"),
+        ({"second": 5}, "second: there is no such setting; known are seconds, .*; did you mean 'seconds'"),
+    ],
+)
+def test_what_is_no_budget_is_told_what_is_wrong_and_what_is_accepted(given: Any, says: str):
+    with pytest.raises(ConfigError, match=says) as caught:
+        Budget.of(given)
+    assert str(caught.value).endswith(
+        "A budget is the seconds that each decision may take (budget=5), "
+        'or limits by name (budget={"seconds": 5, "calls": 20})'
+    )
+
+
 @pytest.mark.parametrize("limits", [{"calls": 0}, {"tokens": 0}, {"run_calls": 0}, {"run_tokens": 0}, {"at_once": 1}])
 def test_nothing_at_all_is_a_budget_too(limits: dict[str, int]):
     assert Budget.model_validate(limits)

@@ -14,9 +14,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import Any
-
 
 from redaction_benign import benign
 from redaction_planted import FORMS, Plant, plants
@@ -106,7 +105,9 @@ def leaks_on_disk(disk: bytes, planted: list[Plant]) -> list[Plant]:
 def visible_squeezed(secret: str, squeezed: str) -> bool:
     raw = secret.encode()
     spellings = [secret, secret[::-1], raw.hex(), base64.b64encode(raw).decode().rstrip("=")[: len(raw) * 8 // 6]]
-    return any(len(short) >= 6 and short in squeezed for short in (spelling.translate(_DROPPED) for spelling in spellings))
+    return any(
+        len(short) >= 6 and short in squeezed for short in (spelling.translate(_DROPPED) for spelling in spellings)
+    )
 
 
 def one_seed(seed: int, count: int, benign_count: int, score: Score, directory: Path) -> list[Plant]:
@@ -131,24 +132,34 @@ def one_seed(seed: int, count: int, benign_count: int, score: Score, directory: 
 
 
 def timings() -> list[tuple[str, float, float, str]]:
-    """Medians, with the limits they are held to: a decision of 3 KB, a text of 100 KB."""
+    """Medians of processor time, with the goals they have on an idle machine; they decide nothing here."""
     rng = random.Random(0)
     redactor = Redactor(environment={"SERVICE_TOKEN": "".join(rng.choices("abcdefghJKLMN0123456789", k=40))})
     texts = [text for _, text in benign(rng, 4000)]
-    step: dict[str, Any] = {"tool": "shell", "arguments": {"command": "rm -rf build && ls src", "cwd": "/home/ann/project"}}
-    effects = [{"happened": "deleted", "target": f"build/out_{n}.o", "what": "file", "before": 90 + n} for n in range(12)]
+    step: dict[str, Any] = {
+        "tool": "shell",
+        "arguments": {"command": "rm -rf build && ls src", "cwd": "/home/ann/project"},
+    }
+    effects = [
+        {"happened": "deleted", "target": f"build/out_{n}.o", "what": "file", "before": 90 + n} for n in range(12)
+    ]
     value: Any = {"id": "d-1", "proposed": step, "rule": "files.lost", "considered": []}
     while len(json.dumps(value)) < 3000:
-        value["considered"].append({"steps": [{"action": step, "effects": effects[:4], "cost": {"tokens": 12}}], "reason": "two files would be lost"})
+        value["considered"].append(
+            {
+                "steps": [{"action": step, "effects": effects[:4], "cost": {"tokens": 12}}],
+                "reason": "two files would be lost",
+            }
+        )
     long_text = "\n".join(texts * 20)[:100_000]
 
     def median(run: Callable[[], object], times: int) -> float:
         run()
         spent: list[float] = []
         for _ in range(times):
-            start = perf_counter()
+            start = thread_time()
             run()
-            spent.append(perf_counter() - start)
+            spent.append(thread_time() - start)
         return statistics.median(spent)
 
     return [
@@ -159,12 +170,12 @@ def timings() -> list[tuple[str, float, float, str]]:
 
 
 def _log(rng: random.Random) -> str:
-    lines = (f"2026-03-0{n % 9 + 1} 12:00:{n % 60:02d} INFO worker[{n % 7}] GET /api/v1/items?page={n} 200 {rng.randrange(90)}ms" for n in range(1600))
-    return "\n".join(lines)[:100_000]
+    line = "2026-03-04 12:00:00 INFO worker[{}] GET /api/v1/items?page={} 200 {}ms"
+    return "\n".join(line.format(n % 7, n, rng.randrange(90)) for n in range(1600))[:100_000]
 
 
 def peer(planted: list[Plant], clean: list[tuple[str, str]]) -> tuple[float, float]:
-    """detect-secrets with its default plugins, line by line: how many plants it notices, how many clean texts it flags."""
+    """detect-secrets with its default plugins, line by line: the share of plants noticed and of clean texts flagged."""
     try:
         from detect_secrets.core.scan import scan_line  # pyright: ignore
         from detect_secrets.settings import default_settings  # pyright: ignore
@@ -173,7 +184,11 @@ def peer(planted: list[Plant], clean: list[tuple[str, str]]) -> tuple[float, flo
     noticed = false = 0
     with default_settings():  # pyright: ignore
         for plant in planted:
-            payload = plant.payload if isinstance(plant.payload, str) else json.dumps(plant.payload, indent=1, ensure_ascii=False)
+            payload = (
+                plant.payload
+                if isinstance(plant.payload, str)
+                else json.dumps(plant.payload, indent=1, ensure_ascii=False)
+            )
             noticed += any(list(scan_line(line)) for line in payload.splitlines())  # pyright: ignore
         for _, text in clean:
             false += any(list(scan_line(line)) for line in text.splitlines())  # pyright: ignore
@@ -194,14 +209,19 @@ def main() -> int:
         for seed in args.seeds:
             planted += one_seed(seed, args.secrets, args.benign, score, Path(directory))
     false = sum(score.false.values())
-    print(f"| seeds {args.seeds}, {len(FORMS)} forms | planted | leaked | clean texts | redacted wrongly |\n|---|---|---|---|---|")
-    print(f"| Lookahead, redactor and journal file | {score.planted} | {len(score.leaks)} | {score.clean} | {false} ({false / score.clean:.2%}) |")
+    print(f"| seeds {args.seeds}, {len(FORMS)} forms | planted | leaked | clean texts | redacted wrongly |")
+    print("|---|---|---|---|---|")
+    wrongly = f"{false} ({false / score.clean:.2%})"
+    print(
+        f"| Lookahead, redactor and journal file | {score.planted} | {len(score.leaks)} | {score.clean} | {wrongly} |"
+    )
     if args.peers:
         rng = random.Random(args.seeds[0])
         recall, flagged = peer(planted, list(benign(rng, args.benign)))
-        print(f"| detect-secrets, defaults | {len(planted)} | {round((1 - recall) * len(planted))} unnoticed | {args.benign} | {flagged:.2%} |")
+        unnoticed = f"{round((1 - recall) * len(planted))} unnoticed"
+        print(f"| detect-secrets, defaults | {len(planted)} | {unnoticed} | {args.benign} | {flagged:.2%} |")
     for name, took, limit, unit in timings():
-        print(f"\n{name}: {took:.1f} {unit}" + (f" (limit {limit:g} {unit})" if limit else ""))
+        print(f"\n{name}: {took:.1f} {unit}" + (f" (goal: {limit:g} {unit})" if limit else ""))
     if args.verbose:
         for where, what, left in score.leaks:
             print(f"LEAK {where} {what}: {left}")

@@ -1,7 +1,7 @@
 """Takes secrets out of whatever is about to be kept or shown: journal, terminal, exceptions.
 
 A secret is found by the name beside it, by its place, by its form, or because it was seen before; then in every
-spelling: base64, percent signs, hex, escapes, reversed, cut in pieces. What is redacted reads `[redacted:github-token]`.
+spelling: base64, percent signs, hex, escapes, reversed, cut in pieces. Instead one reads `[redacted:github-token]`.
 """
 
 from typing import Final

@@ -156,7 +156,8 @@ def _closes(text: str, name_start: int, name_end: int, start: int, quote: str) -
 
 
 def _end_of_quoted(text: str, start: int, quote: str) -> int:
-    limit = min(len(text), start + 8192)
+    limit = text.find("\x00", start, start + 8192)
+    limit = min(len(text), start + 8192) if limit < 0 else limit
     end = text.find(quote, start, limit)
     while end > start and not quote.startswith("\\") and text[end - 1] == "\\":
         slashes = end - len(text[start:end].rstrip("\\")) - start

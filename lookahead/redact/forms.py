@@ -94,7 +94,7 @@ _DIGEST: Final = re.compile(
 _DATA: Final = re.compile(r"iVBOR|/9j/|R0lGOD|UEsDB|H4sI|JVBER|UklGR|d09G|AAABAA|Qk0")
 _DIGESTED: Final = re.compile(r"(?:sha\d{1,3}|md5|h1|blake\d\w?)[\-:=]", re.IGNORECASE)
 _NOT_LONE: Final = re.compile(
-    r"AAAA[BCE][23]N|Qm[1-9A-HJ-NP-Za-km-z]{44}|[A-Z0-9]{2,}_[A-Z0-9_]+\Z|iVBOR|/9j/|R0lGOD|UEsDB|H4sI|JVBER|UklGR"
+    r"AAAA[BCE][23]N|_?_Z[A-Z0-9]|Qm[1-9A-HJ-NP-Za-km-z]{44}|[A-Z0-9]{2,}_[A-Z0-9_]+\Z|iVBOR|/9j/|R0lGOD|UEsDB|H4sI|JVBER|UklGR"
     r"|d09G|AAABAA|Qk0|MII[A-Z]"
     r"|(?:cs|pi|seti|ch|cus|sub|evt|req|msg|chatcmpl|run|thread|asst|call|toolu|resp)_|chatcmpl-|[0-9a-fA-F\-]+\Z"
 )
@@ -103,8 +103,8 @@ _SCHEMED: Final = re.compile(r"(?:base64%|data:[\w/+.;\-=]{0,60},|://[^\s\"'<>]{
 
 
 def is_data(run: str) -> bool:
-    """True for a picture, an archive or a font in base64, by its first letters."""
-    return len(run) > 60 and _DATA.match(run) is not None
+    """True for a picture, an archive or a font in base64, by its first letters, and for a digest that says so."""
+    return (len(run) > 60 and _DATA.match(run) is not None) or _DIGESTED.match(run) is not None
 
 
 def lone(text: str, start: int, end: int) -> Iterator[Find]:
@@ -133,13 +133,15 @@ def sure(value: str) -> bool:
     kinds = shape(value)
     lower, upper, digits = kinds.count(0), kinds.count(1), kinds.count(2)
     length = len(value)
-    if min(digits * 16, upper * 7, lower * 7) < length or len(set(value)) < 16 or _NOT_LONE.match(value):
+    if not digits or min(upper, lower) * 8 < length or len(set(value)) < 16 or _NOT_LONE.match(value):
         return False
     parts = _SIGN.split(value)
-    return len(parts) <= 2 + length // 16 and changes(value) >= 0.42 and not all(_readable(part) for part in parts)
+    if len(parts) > 3 + length // 10 or all(_readable(part) for part in parts):
+        return False
+    return changes("".join(parts)) >= (0.38 if digits * 16 >= length else 0.45)
 
 
-_WORD: Final = re.compile(r"(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+|\d++)++\Z")
+_WORD: Final = re.compile(r"(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+|[A-Z]?\d++)++\Z")
 
 
 def _readable(part: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from lookahead.redact.encoding import as_text, decoded
-from lookahead.redact.values import mixed, random_like
+from lookahead.redact.values import changes, mixed, random_like
 from lookahead.redact.views import Squeezed, squeeze, utf8
 
 LONG: Final = 15
@@ -173,7 +173,7 @@ def _exact(text: str, secrets: dict[str, Secret]) -> Iterator[Found]:
 
 
 def _hits(squeezed: Squeezed, grams: list[int], width: int, index: Grams, needles: list[Needle]) -> Iterator[Found]:
-    data, past = squeezed.data, dict[int, int]()
+    data, past, covered = squeezed.data, dict[int, int](), (0, 0)
     for number, gram in enumerate(grams):
         entries = index.get(gram, ())
         for entry in (entries,) if isinstance(entries, int) else entries:
@@ -188,14 +188,23 @@ def _hits(squeezed: Squeezed, grams: list[int], width: int, index: Grams, needle
             elif needle.plain and needle.secret.pieces:
                 start, end = _stretch(data, place, needle.data, offset)
                 start += max(needle.secret.public - (offset - (place - start)), 0)
-                if end - start < _PIECE or not random_like(data[start:end].decode("utf-8", "replace"), _PIECE):
+                if not _telling(data[start:end].decode("utf-8", "replace")):
                     continue
             else:
                 continue
             past[which] = end
-            span = _widen(squeezed.text, *squeezed.span(start, end), needle)
+            first, last = squeezed.span(start, end)
+            if covered[0] <= first and last <= covered[1]:
+                continue
+            span = _widen(squeezed.text, first, last, needle)
             if span:
+                covered = span
                 yield Found(*span, needle.secret.kind)
+
+
+def _telling(piece: str) -> bool:
+    """Whether a piece of a random secret is long enough and random enough itself to be no accident."""
+    return random_like(piece, _PIECE) if len(piece) < 12 else changes(piece) >= 0.3 or random_like(piece, _PIECE)
 
 
 def _stretch(data: bytes, place: int, needle: bytes, offset: int) -> tuple[int, int]:

@@ -27,7 +27,8 @@ _SURE: Final = _words(
     "password passwords passwd passwds pwd pwds passphrase passphrases passcode passcodes passwort passwörter kennwort "
     "secret secrets token apikey apikeys apitoken credential credentials creds authorization jwt mnemonic passkey pw "
     "contraseña contrasena contrasenya senha motdepasse wachtwoord lösenord heslo parola пароль "
-    "密码 口令 パスワード 비밀번호 cookie setcookie pgpass authtoken psk passe macaroon storepass keypass seedphrase privatekey secretkey accesskey"
+    "密码 口令 パスワード 비밀번호 "
+    "cookie setcookie pgpass authtoken psk passe macaroon storepass keypass seedphrase privatekey secretkey accesskey"
 )
 _LIKELY: Final = _words(
     "pass tokens cookies bearer pin otp totp cvv cvc pat sid sessionid jsessionid phpsessid mfa phrase"

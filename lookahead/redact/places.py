@@ -16,11 +16,11 @@ _ADDRESS: Final = re.compile(
 _USER: Final = re.compile(r"://(?P<user>[\w\-.~%+=]{16,256})(?::x-oauth-basic|:)?@")
 _BEARER: Final = re.compile(r"bearer[ \t]+(?P<value>[\w\-.~+/]{8,2000}=*)")
 _AUTH: Final = re.compile(
-    r"(?:auth ?= ?|BasicAuth)\(\s*[\"'][^\"'\n]{1,80}[\"'],\s*[\"'](?P<value>[^\"'\n]{3,200})[\"']"
+    r"(?:auth ?= ?|BasicAuth)\(\s*[\"'][^\"'\n\x00]{1,80}[\"'],\s*[\"'](?P<value>[^\"'\n\x00]{3,200})[\"']"
 )
 _BODY: Final = re.compile(
-    r"secrets? (?:set|create|put|add|update)\b[^\n|;]{0,200}? (?:--body|-b|--value|--secret-string"
-    r"|--data)[= ](?P<q>[\"']?)(?P<value>[^\s\"'][^\n\"']{2,300}?)(?:(?P=q)(?=\s|$))"
+    r"secrets? (?:set|create|put|add|update)\b[^\n\x00|;]{0,200}? (?:--body|-b|--value|--secret-string"
+    r"|--data)[= ](?P<q>[\"']?)(?P<value>[^\s\"'][^\n\x00\"']{2,300}?)(?:(?P=q)(?=\s|$))"
 )
 _BASIC: Final = re.compile(r"basic[ \t]+(?P<value>[\w\-+/]{8,2000}=*)")
 
@@ -70,8 +70,8 @@ def schemes(text: str, low: str) -> Iterator[Find]:
 # ---- flags -------------------------------------------------------------------------------------------------------
 
 _V: Final = (
-    r"(?:\"(?P<a>[^\"\n]{1,200})\"|'(?P<b>[^'\n]{1,200})'"
-    r"|(?P<c>[^\s\"'`|;&<>\x00]{1,200}(?:'[^'\n]{1,200}'|\"[^\"\n]{1,200}\")?))"
+    r"(?:\"(?P<a>[^\"\n\x00]{1,200})\"|'(?P<b>[^'\n\x00]{1,200})'"
+    r"|(?P<c>[^\s\"'`|;&<>\x00]{1,200}(?:'[^'\n\x00]{1,200}'|\"[^\"\n\x00]{1,200}\")?))"
 )
 _FLAG: Final = re.compile(rf" -(?P<flag>[a-z]{{1,2}}|-(?:user|proxy-user))(?P<gap>[ =]?){_V}", re.IGNORECASE)
 _LETTER_FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
@@ -85,7 +85,7 @@ _LETTER_FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "p",
         r"(?:docker|podman|nerdctl|buildah|skopeo|helm|az|oc|cf|argocd|ibmcloud|vault|crane|oras|nexus"
-        r"|acr)\b[^|;&\n]{0,80}?\blogin",
+        r"|acr)\b[^|;&\n\x00]{0,80}?\blogin",
         "apart",
     ),
     ("a", r"redis-cli|valkey-cli|keydb-cli|snmp\w+", "apart"),
@@ -109,9 +109,9 @@ _PROGRAMS: Final = {
 }
 _OPTION: Final = re.compile(rf" --?(?P<name>[A-Za-z][\w.\-]{{2,60}})(?:[= ]|\s{{1,3}})(?={_V})")
 _FED: Final = re.compile(
-    r"(?:echo|printf)\s+(?:-\w+\s+)?[\"']?(?P<value>[^\n|\"']{3,200}?)[\"']?\s*\|\s*(?:\S+\s+){0,3}?(?P<to>sudo\s+-\S"
-    r"*S|passwd\s+--stdin|chpasswd|\S+\s+login\b[^\n]{0,200}?--(?:password|token|pass)-stdin|gh\s+auth\s+login"
-    r"|cryptsetup|gpg\s[^\n]{0,100}passphrase-fd|smbpasswd|su\b|openssl\s)"
+    r"(?:echo|printf)\s+(?:-\w+\s+)?[\"']?(?P<value>[^\n\x00|\"']{3,200}?)[\"']?\s*\|\s*(?:\S+\s+){0,3}?(?P<to>sudo\s+-\S"
+    r"*S|passwd\s+--stdin|chpasswd|\S+\s+login\b[^\n\x00]{0,200}?--(?:password|token|pass)-stdin|gh\s+auth\s+login"
+    r"|cryptsetup|gpg\s[^\n\x00]{0,100}passphrase-fd|smbpasswd|su\b|openssl\s)"
 )
 _GIVEN: Final = re.compile(r"<<<\s*[\"']?(?P<value>[^\s\"']{6,300})")
 _OPENSSL: Final = re.compile(r"(?:-pass(?:in|out)?|-password)\s+[\"']?pass:(?P<value>[^\s\"']{1,200})")
@@ -120,7 +120,7 @@ _HTPASSWD: Final = re.compile(
     r"htpasswd\s+-\S*b\S*\s+(?:\S+\s+){1,2}?[\"']?(?P<value>[^\s\"'/]{3,128})[\"']?\s*(?:$|\n|[;&|\x00])"
 )
 _NETUSE: Final = re.compile(
-    r"net\s+use\s+[^\n]{0,120}/user:\S{1,80}\s+(?P<value>[^\s/]\S{2,80})"
+    r"net\s+use\s+[^\n\x00]{0,120}/user:\S{1,80}\s+(?P<value>[^\s/]\S{2,80})"
     r"|/p(?:assword)?:(?P<other>[^\s\"'=]{3,80})(?![^\s\"'])"
 )
 _VAULT: Final = re.compile(r"vault\s+login\s+(?:-\S+\s+)*(?P<value>[\w.\-]{8,200})")
@@ -227,10 +227,10 @@ def _option(match: re.Match[str]) -> Iterator[Find]:
 
 # ---- SQL and files with a place for a password -------------------------------------------------------------------
 
-_QUOTED: Final = r"(?P<q>\\*['\"])(?P<value>[^'\"\n]{1,200})(?P=q)"
+_QUOTED: Final = r"(?P<q>\\*['\"])(?P<value>[^'\"\n\x00]{1,200})(?P=q)"
 _PARAMETER: Final = re.compile(r"[:?@$]\w{0,3}")
 _IDENTIFIED: Final = re.compile(r"identified\s+(?:with\s+[\w'\"`]+\s+)?(?:by|as)\s+(?:password\s+)?" + _QUOTED)
-_PASSWORD: Final = re.compile(r"password(?:\s*\(\s*|\s+(?:for\s+[^=\n]{1,80}=\s*)?)" + _QUOTED)
+_PASSWORD: Final = re.compile(r"password(?:\s*\(\s*|\s+(?:for\s+[^=\n\x00]{1,80}=\s*)?)" + _QUOTED)
 _INSERT: Final = re.compile(
     r"(?:insert|replace)\s+into\s+[\w.`\"\[\]]{1,80}\s*\((?P<names>[^()]{1,1000})\)\s*values\s*(?P<rows>\([^;]{1,8000})"
 )

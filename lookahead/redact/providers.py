@@ -20,9 +20,9 @@ class Find(NamedTuple):
 _W: Final = r"[A-Za-z0-9_\-]"
 _PREFIXES: Final = (
     "rubygems sntryu sntrys glsa glc figd figo lin_api lin_oauth nfp nfc ntn secret gsk r8 pplx xai lsv2_pt lsv2_sk "
-    "pcsk sbp sb_secret pscale_tkn pscale_pw pscale_oauth fw tgp_v1 ops hrku phc phx phs dckr dop whs mlx rpa csk nvapi "
-    "voyage re ory_at ory_st tok pat cfut cfat tskey-[a-z]+ ctp patu flyv1 fo1 fm2 jina bearer CLOJARS xau api auth key "
-    "token access apify_api tfp e2b sgp lip ddp eyp"
+    "pcsk sbp sb_secret pscale_tkn pscale_pw pscale_oauth fw tgp_v1 ops hrku phc phx phs dckr dop whs mlx rpa csk "
+    "nvapi voyage re ory_at ory_st tok pat cfut cfat tskey-[a-z]+ ctp patu flyv1 fo1 fm2 jina bearer CLOJARS xau api "
+    "auth key token access apify_api tfp e2b sgp lip ddp eyp"
 )
 
 

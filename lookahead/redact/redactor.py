@@ -59,7 +59,7 @@ class Redactor:
             for _ in range(_ROUNDS):
                 parts = Parts()
                 copy = copied(value, parts)
-                keys = list(parts.keys - self._plain_keys())
+                keys = sorted(parts.keys - self._plain_keys())
                 found = self._strings(value, parts, keys)
                 if not found:
                     self._plain.update(keys)

@@ -107,7 +107,7 @@ def shape(value: str) -> bytes:
 
 
 def changes(value: str) -> float:
-    """How often neighbours differ in kind (small, capital, digit, sign): some 0.6 in random text, under 0.4 in names."""
+    """How often neighbours differ in kind (small, capital, digit, sign): 0.6 in random text, under 0.4 in names."""
     return (len(_GROUPS.findall(shape(value))) - 1) / max(len(value) - 1, 1)
 
 

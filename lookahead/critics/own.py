@@ -53,7 +53,7 @@ class Own:
         hit = [effect for effect in effects if effect.happened in ("deleted", "changed") and not _of_git(effect)]
         theirs = [effect for effect in hit if not self.holds(effect)]
         foreign = set(map(self._key, theirs))
-        lost = {effect.before for effect in theirs if effect.before}
+        lost = {effect.before for effect in theirs if effect.before and not _committed(effect)}
         moved = any(effect.happened == "deleted" and effect.before and not _folder(effect) for effect in theirs)
         unstashed = any(effect.target.endswith(_STASH) for effect in effects)
         for effect in hit:

@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from approvals_desk import POLICY, STATE, VALUES, Desk, with_value
+from approvals_desk import POLICY, STATE, VALUES, Copy, Desk, with_value
 
 from lookahead.adapters import wrap_function
 from lookahead.approval import Request
@@ -21,7 +21,7 @@ from lookahead.journal import Granted, Journal, Spent
 from lookahead.permit import Permit
 from lookahead.policy import Policy
 from lookahead.session import Session
-from lookahead.types import Action, Observation, State
+from lookahead.types import Action, Effect, Observation, State
 
 PAIRS = (
     ("\u00e9", "e\u0301"),
@@ -310,6 +310,24 @@ async def altered_by_the_agent(desk: Desk) -> bool:
     return bool(sent)
 
 
+async def other_prospect(desk: Desk) -> bool:
+    """The world was changed by somebody else: an exact copy now shows another effect than the one that was approved."""
+    action = desk.call()
+    world = Copy()
+    held = await desk.line(imagine=world).begin(STATE, action)
+    [waiting] = [one for one in desk.journal.waiting() if one.call == held.decision.id]
+    desk.approved(action, binding=waiting.binding)
+    world.effects = desk.chance.choice(
+        [
+            (Effect(happened="sent", target="money", what="money", after=2, unit="cents"),),
+            (Effect(happened="sent", target="money", what="money", after=1, unit="cents"),) * 2,
+            (Effect(happened="deleted", target="money", what="money"),),
+            (),
+        ]
+    )
+    return await desk.runs(action, imagine=world)
+
+
 async def asked_for_another(desk: Desk) -> bool:
     """A yes to one call, given while it was asked, does not let the next one through."""
     asked: list[str] = []
@@ -344,4 +362,5 @@ ATTACKS: dict[str, tuple[int, Callable[[Desk], Awaitable[bool]]]] = {
     "altered by whoever answers": (3, altered_while_asked),
     "altered by the agent while asked": (4, altered_by_the_agent),
     "a yes to one, then another": (3, asked_for_another),
+    "the same call, but a copy shows another effect": (4, other_prospect),
 }

@@ -18,7 +18,7 @@ from lookahead.journal import Approval, Granted, Journal
 from lookahead.permit import Permit
 from lookahead.planner import Planner
 from lookahead.policy import Policy
-from lookahead.types import Action, Observation, Rollout, State, Tool, Verdict
+from lookahead.types import Action, Effect, Environment, Observation, Origin, Rollout, State, Tool, Verdict
 
 SEND = Tool(name="send", description="sends money", parameters={"type": "object"}, effect="changes")
 OTHER = Tool(name="post", description="sends money", parameters={"type": "object"}, effect="changes")
@@ -47,6 +47,19 @@ def arguments(chance: random.Random, number: int) -> dict[str, Any]:
 
 
 @dataclass
+class Copy:
+    """A world that passes for an exact copy, and shows what it is told to show."""
+
+    name: str = "copy"
+    effects: tuple[Effect, ...] = (Effect(happened="sent", target="money", what="money", after=1, unit="cents"),)
+
+    async def __call__(self, state: State, action: Action, /) -> Observation:
+        return Observation(content="sent", effects=self.effects, origin=Origin(kind="exact", world=self.name))
+
+    async def discard(self) -> None: ...
+
+
+@dataclass
 class Desk:
     """One journal at which all trials are made."""
 
@@ -56,9 +69,9 @@ class Desk:
     accepted: Counter[str] = field(default_factory=Counter[str])
     trials: Counter[str] = field(default_factory=Counter[str])
 
-    def line(self, approve: Any = None, policy: Policy = POLICY) -> Line:
+    def line(self, approve: Any = None, policy: Policy = POLICY, imagine: Environment | None = None) -> Line:
         return Line(
-            planner=Planner(imagine=None, judge=judge, text=judge),
+            planner=Planner(imagine=imagine, judge=judge, text=judge),
             guard=Guard(policy=policy),
             journal=self.journal,
             meter=Meter(budget=Budget()),
@@ -70,12 +83,20 @@ class Desk:
         self.number += 1
         return Action(tool="send", arguments=arguments(self.chance, self.number))
 
-    def approved(self, action: Action, *, state: State = STATE, lives: float = 600.0, begun: float = 0.0) -> Approval:
+    def approved(
+        self,
+        action: Action,
+        *,
+        state: State = STATE,
+        lives: float = 600.0,
+        begun: float = 0.0,
+        binding: str | None = None,
+    ) -> Approval:
         """A person says yes by a command, after the call was held."""
         now = time.time() + begun
         approval = Approval(
             id=f"approval-{self.number}-{self.chance.getrandbits(40)}",
-            binding=binding_of(action, state.tool(action.tool), state.digest),
+            binding=binding or binding_of(action, state.tool(action.tool), state.digest),
             granted_at=now,
             expires_at=now + lives,
             by="a person",
@@ -84,10 +105,10 @@ class Desk:
         self.journal.append(Granted(approval=approval))
         return approval
 
-    async def runs(self, action: Action, state: State = STATE) -> bool:
+    async def runs(self, action: Action, state: State = STATE, imagine: Environment | None = None) -> bool:
         """Whether this call would be done now."""
         try:
-            begun = await self.line().begin(state, action)
+            begun = await self.line(imagine=imagine).begin(state, action)
         except LookaheadError:
             return False
         if isinstance(begun, Permit):

@@ -41,8 +41,10 @@ from lookahead.journal import Approval, Granted, InDoubt, Journal, Resolved, own
 from lookahead.planner import Planner
 from lookahead.search import BestOf
 from lookahead.session import Session
-from lookahead.types import Action, Observation, State
+from lookahead.types import Action, Observation, State, canonical, digest_of
 
+NOTHING = digest_of(canonical([False, []]))
+"""What an exact copy showed that nothing would happen in."""
 SETTLED = ("resulted", "running")
 PLACE = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else Path(tempfile.gettempdir())
 
@@ -211,9 +213,9 @@ class Rig:
     def _granted(self, call: Call, intent: str | None) -> bool:
         """Whether it ran on an approval that a person gave before: to this call, in this state, and never used."""
         tool = call.state.tool(call.action.tool)
-        binding = binding_of(
-            call.action.model_copy(update={"arguments": {"words": self._first(call)}}), tool, call.state.digest
-        )
+        proposed = Action(tool=call.action.tool, arguments={"words": self._first(call)})
+        shown = call.met.get("world") == "answers" and call.rules.exact
+        binding = binding_of(proposed, tool, call.state.digest, NOTHING if shown else "")
         approval = self.grants.get(binding)
         used = self.raw.execute("SELECT key FROM rows WHERE kind = 'spent' AND key = ?", (approval,)).fetchone()
         if approval is None or used is None or approval in self.spent or call.doubtful:

@@ -21,6 +21,18 @@ examples:
   lookahead journal resolve 77c0 --happened
 """
 
+USUALLY: Final = {
+    "ls": " --last 20",
+    "show": " 3f9a",
+    "export": " record.jsonl",
+    "import": " record.jsonl --journal copy.db",
+    "verify": "",
+    "prune": " --before 90d",
+    "approve": " 3f9a --for 15m",
+    "resolve": " 77c0 --did-not",
+}
+"""What each command is usually given."""
+
 
 def register(subparsers: Any) -> None:
     summary = "read the record: what was imagined, decided and done"
@@ -69,7 +81,10 @@ def register(subparsers: Any) -> None:
 
 
 def _command(inner: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = inner.add_parser(name, help=summary, description=summary.capitalize() + ".")
+    example = f"example:\n  lookahead journal {name}{USUALLY[name]}"
+    parser: argparse.ArgumentParser = inner.add_parser(
+        name, help=summary, description=summary.capitalize() + ".", epilog=example
+    )
     common(parser)
     parser.set_defaults(run=run)
     return parser

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
 )
+_BEYOND: Final = re.compile(r"[^\x00-\x7f]")
+_ODD_HEREDOC: Final = re.compile(r"<<-?[ \t]*\S*[^\x00-\x7f]")
 _ENDS: Final = re.compile("[\r\u2028\u2029]")
 
 WITHOUT_PROGRAM: Final = nameset(
@@ -50,9 +52,9 @@ class Node:
 
     type: str
     is_named: bool
-    start_byte: int
-    end_byte: int
-    text: bytes
+    start: int
+    end: int
+    text: str
     field: str | None
     children: "list[Node]"
 
@@ -73,14 +75,15 @@ class Node:
 
 def tree_of(text: str) -> tuple[Node, bool]:
     """The root, and whether some of the text could not be parsed."""
-    raw = text.encode("utf-8", errors="replace")
-    tree = _parser().parse(raw)
+    # The grammar's own scanner looks letters up in a table of 256 and crashes beyond it, so it gets to see none such.
+    # To a shell they are plain parts of words, as the stand-in is; one letter is one byte, so all places stay right.
+    tree = _parser().parse(_BEYOND.sub("%", text).encode("ascii"))
     cursor = tree.walk()
-    root = _copied(cursor, raw)
+    root = _copied(cursor, text)
     above, broken = [root], tree.root_node.has_error
     while True:
         if cursor.goto_first_child():
-            child = _copied(cursor, raw)
+            child = _copied(cursor, text)
             above[-1].children.append(child)
             above.append(child)
             continue
@@ -89,20 +92,21 @@ def tree_of(text: str) -> tuple[Node, bool]:
             if not cursor.goto_parent():
                 return root, broken
         above.pop()
-        child = _copied(cursor, raw)
+        child = _copied(cursor, text)
         above[-1].children.append(child)
         above.append(child)
 
 
-def _copied(cursor: "TreeCursor", raw: bytes) -> Node:
+def _copied(cursor: "TreeCursor", text: str) -> Node:
     node = cursor.node
     assert node is not None
     start, end = node.start_byte, node.end_byte
-    return Node(node.type, node.is_named, start, end, raw[start:end], cursor.field_name, [])
+    return Node(node.type, node.is_named, start, end, text[start:end], cursor.field_name, [])
 
 
 def cleaned(text: str) -> tuple[str, bool]:
-    """The text without what no screen shows, and whether there was any."""
+    """The text without what no screen shows, and whether there was any, or anything else that misleads a reader."""
     text = text.replace("\r\n", "\n")
     bare = _ENDS.sub("\n", _INVISIBLE.sub("", text))
-    return bare, bare != text
+    # Two such words look alike to the scanner, so it could not tell where the document ends.
+    return bare, bare != text or _ODD_HEREDOC.search(bare) is not None

@@ -194,14 +194,14 @@ class _Walk:
 
     def _filled(self, body: Node) -> str:
         """A here-document with its variables in place; its substitutions run, so they are walked too."""
-        raw, at, parts = body.text, body.start_byte, list[str]()
+        raw, at, parts = body.text, body.start, list[str]()
         for child in body.named_children:
             if child.type == "heredoc_content":
                 continue
-            parts.append(raw[at - body.start_byte : child.start_byte - body.start_byte].decode(errors="replace"))
+            parts.append(raw[at - body.start : child.start - body.start])
             parts.append(self.words.value(child)[-1])
-            at = child.end_byte
-        parts.append(raw[at - body.start_byte :].decode(errors="replace"))
+            at = child.end
+        parts.append(raw[at - body.start :])
         return "".join(parts)
 
     def _here_string(self, node: Node) -> str:

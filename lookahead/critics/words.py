@@ -99,13 +99,13 @@ class Words:
 
     def _between(self, node: Node) -> Iterable[list[Characters]]:
         """The children, and the characters between them that the grammar gives no node."""
-        at = node.start_byte
+        at = node.start
         raw = node.text
         for child in node.children:
-            if child.start_byte > at:
-                between = raw[at - node.start_byte : child.start_byte - node.start_byte].decode(errors="replace")
+            if child.start > at:
+                between = raw[at - node.start : child.start - node.start]
                 yield [_unescaped(between)]
-            at = max(at, child.end_byte)
+            at = max(at, child.end)
             if child.is_named:
                 yield self._readings(child)
             elif child.type != "$":  # the mark of a translated string
@@ -113,22 +113,22 @@ class Words:
 
     def _string(self, node: Node) -> list[Characters]:
         parts: list[list[Characters]] = []
-        start = node.start_byte
+        start = node.start
         raw = node.text
         inside = [child for child in node.children if child.is_named and child.type != "string"]
         nested = [child for child in node.children if child.is_named and child.type == "string"]
         if nested:
             return self._string(nested[0])
-        at = start + (raw.index(b'"') + 1 if b'"' in raw else 1)
+        at = start + (raw.index('"') + 1 if '"' in raw else 1)
         for child in inside:
-            if child.start_byte > at:
-                gap = raw[at - start : child.start_byte - start].decode(errors="replace")
+            if child.start > at:
+                gap = raw[at - start : child.start - start]
                 parts.append([[(character, QUOTED) for character in in_quotes(gap)]])
             parts.append([[(c, QUOTED) for c, _ in reading] for reading in self._readings(child)])
-            at = child.end_byte
-        end = node.end_byte - (1 if raw.endswith(b'"') else 0)
+            at = child.end
+        end = node.end - (1 if raw.endswith('"') else 0)
         if end > at:
-            gap = raw[at - start : end - start].decode(errors="replace")
+            gap = raw[at - start : end - start]
             parts.append([[(character, QUOTED) for character in in_quotes(gap)]])
         return _joined(parts)
 
@@ -297,4 +297,4 @@ def ansi(text: str) -> str:
 
 
 def text_of(node: Node) -> str:
-    return node.text.decode("utf-8", errors="replace")
+    return node.text

@@ -196,16 +196,38 @@ $$
 \
 #
 """.strip().splitlines()
+SQL_WRITES = """
+DELETE FROM t WHERE a = 1
+UPDATE t SET a = 1 WHERE b = 2
+INSERT INTO t VALUES (1)
+DROP TABLE t
+CREATE TABLE t (a int)
+TRUNCATE t
+ALTER TABLE t ADD COLUMN a int
+SELECT * INTO u FROM t
+WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d
+GRANT SELECT ON t TO bob
+CALL f()
+VACUUM
+SET a = 1
+MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN DELETE
+""".strip().splitlines()
 sql = st.sampled_from(SQL)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(sql, max_size=12).map(" ".join))
-def test_sql_never_crashes_the_rules_and_a_statement_that_writes_is_not_reading(text: str):
+def test_sql_never_crashes_the_rules(text: str):
     action = Action(tool="db", arguments={"sql": text})
     critic.judge(State(), Rollout(action=action))
-    if effect_of(action) == "reads":
-        assert not {"INTO", "\\"} & set(text.split())
+    effect_of(action)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(["SELECT 1", "SELECT a FROM t WHERE b = 'x'"]), st.sampled_from(SQL_WRITES), st.booleans())
+def test_sql_that_writes_after_or_before_a_query_is_not_reading(query: str, write: str, first: bool):
+    text = f"{write}; {query}" if first else f"{query}; {write}"
+    assert effect_of(Action(tool="db", arguments={"sql": text})) != "reads"
 
 
 def test_keys_typed_into_a_terminal_are_never_called_reading():

@@ -190,3 +190,16 @@ def test_evidence_holds_no_password(judge):
     verdict = judge("curl -X DELETE https://me:hunter2@x.test/a; mysqladmin --password=hunter2 drop shop")
     assert verdict.hazards
     assert "hunter2" not in verdict.model_dump_json()
+
+
+def test_letters_beyond_ascii_are_plain_parts_of_words_and_crash_nothing(judge):
+    assert judge.severity("rm -rf données") == "danger"
+    assert judge("rm -rf données").hazards[0].what == "deletes all of données"
+    assert judge.severity("echo grüße | cat; ls 日本語/*.md") == "nothing"
+    for number in range(0x80, 0x110000, 997):
+        if not 0xD800 <= number < 0xE000:
+            judge.severity(f"a{{{chr(number)}1}} ${chr(number)} <<{chr(number)} [{chr(number)}")
+
+
+def test_a_document_whose_end_a_reader_could_mistake_is_questioned(judge):
+    assert judge.severity("cat <<é\nü\n'\né\nrm -rf /\n'") in ("caution", "danger")

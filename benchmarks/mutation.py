@@ -26,6 +26,10 @@ KEPT = ROOT / ".pytest_cache" / "lookahead-mutation.json"
 WANTED = 0.85
 FOREIGN = ("pytest", "hypothesis.stateful", "trio", "pydantic", "inline_snapshot", "anyio.from_thread")
 LINE = ("tests/test_act.py", "tests/test_permit.py", "tests/test_approval.py")
+JOURNAL = tuple(
+    f"tests/journal/test_{name}.py"
+    for name in ("append", "capture", "views", "doubt", "approvals", "chain", "portable", "pruning", "files")
+)
 
 TESTS: dict[str, Sequence[str]] = {
     "lookahead/guard.py": ("tests/test_guard.py",),
@@ -37,7 +41,9 @@ TESTS: dict[str, Sequence[str]] = {
     "lookahead/refusal.py": ("tests/test_refusal.py",),
     "lookahead/session.py": ("tests/test_session.py", "tests/test_adapters.py"),
     "lookahead/adapters.py": ("tests/test_adapters.py", "tests/test_wrap.py"),
-    "lookahead/journal/*.py": ("tests/journal",),
+    "lookahead/journal/store.py": (*JOURNAL, "tests/journal/test_disks.py", "tests/journal/test_hold.py"),
+    "lookahead/journal/owner.py": ("tests/journal/test_owner.py", "tests/journal/test_doubt.py"),
+    "lookahead/journal/*.py": JOURNAL,
     "lookahead/ledger/*.py": ("tests/ledger",),
 }
 
@@ -54,10 +60,12 @@ class Job:
 
 
 def modules(only: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    seen: set[str] = {"__init__.py"}
     for pattern, tests in TESTS.items():
         for path in sorted(ROOT.glob(pattern)):
             name = path.relative_to(ROOT).as_posix()
-            if path.name != "__init__.py" and (not only or any(part in name for part in only)):
+            if not seen & {name, path.name} and (not only or any(part in name for part in only)):
+                seen.add(name)
                 yield name, tests
 
 

@@ -9,6 +9,7 @@ import anyio
 from lookahead.critics.bookkeeping import by_git, without_bookkeeping
 from lookahead.critics.carried import carried
 from lookahead.critics.code import python
+from lookahead.critics.conditions import unproven
 from lookahead.critics.effects import judge_effects
 from lookahead.critics.finding import ORDER, Finding, count
 from lookahead.critics.nameset import nameset
@@ -70,6 +71,10 @@ class RuleCritic:
             # An exact copy replaces what the text says about the things that it holds; a model's word replaces nothing.
             shown = _shown(seen, contained) if exact and seen is not None else frozenset[str]()
             yield from ((finding, False) for finding in findings if finding.reach not in shown)
+            if text.language in ("shell", "keys") and shown:
+                cleared = [finding for finding in findings if finding.reach in shown]
+                left = unproven(text.text, cleared, effects or (), self.ground)
+                yield from ((finding, False) for finding in left)
         if not texts and not exact:
             yield from ((finding, False) for finding in by_name(action, tool))
         for rule in (recipients, carried, unasked):

@@ -213,7 +213,7 @@ class Policy(Noun):
         return next((line.dry_run for _, line in self._lines(name) if line.dry_run is not None), None)
 
     def _lines(self, name: str) -> Iterator[tuple[str, Line]]:
-        return ((pattern, line) for pattern, line in self.tools.items() if fnmatchcase(name, pattern))
+        return ((pattern, line) for pattern, line in self.tools.items() if covers(pattern, name))
 
     @classmethod
     def read(cls, given: Mapping[str, Any], where: str) -> "Policy":
@@ -243,6 +243,11 @@ class Policy(Noun):
             return cls.model_validate({**fields, "tools": {**named, **lines}})
         except ValidationError as cause:
             raise ConfigError(explain(cause, where, cls)) from cause
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether a pattern speaks of a tool: a glob over the whole name, in which case counts."""
+    return fnmatchcase(name, pattern)
 
 
 def _reach(value: JsonValue, path: str) -> Any:

@@ -1,21 +1,23 @@
 """`with_lookahead`: the same agent back, with its real environment behind the line."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from os import PathLike
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from lookahead.act import Line
 from lookahead.adapters import is_environment, is_functions, wrap_environment, wrap_functions
 from lookahead.approval import Approve, somebody_is_there, terminal
 from lookahead.budget import Budget, Meter
 from lookahead.critics import RuleCritic, effect_of, strictest
-from lookahead.errors import ConfigError, UnsupportedAgent
+from lookahead.errors import UnsupportedAgent
 from lookahead.functions import ToolFunction
 from lookahead.guard import Guard, new_id
 from lookahead.journal import Journal
 from lookahead.ledger import Ledger
+from lookahead.options import check, check_rivals, unused
 from lookahead.planner import Planner
 from lookahead.policy import Policy
 from lookahead.portal import portal
@@ -28,6 +30,8 @@ from lookahead.types import Critic, Environment, Proposer, State, Tool
 from lookahead.worlds.choose import World, choose
 
 A = TypeVar("A")
+
+log: Final = logging.getLogger("lookahead")
 
 GROUP = "lookahead.adapters"
 
@@ -57,6 +61,10 @@ class Options:
         run: str | None = None,
     ) -> Session:
         """A session for an agent with these tools. `propose` is the agent's own way to think of alternatives."""
+        tools = tuple(tools)
+        check_rivals(self.search, propose is not None)
+        if tools and (said := unused(self.policy, tools, all_known=bool(functions))):
+            log.warning("not everything that the policy says can hold for this agent: %s", "; ".join(said))
         tools = tuple(tool.model_copy(update={"effect": self.policy.effect_of(tool.name, tool)}) for tool in tools)
         world = choose(self.world, functions=functions or {}, real=real, policy=self.policy)
         rules = RuleCritic()
@@ -125,18 +133,17 @@ def with_lookahead(
 
     What is not given comes from `LOOKAHEAD_*` variables, then from `lookahead.toml`.
     """
+    check(goal=goal, world=world, critic=critic, search=search, mode=mode, journal=journal, approve=approve)
     settings = Settings.found()
     mode = mode or settings.mode
     wrap = _adapter_for(agent)
     if mode == "off":
         return agent
-    if mode not in ("guard", "shadow", "dry-run"):
-        raise ConfigError(f"mode={mode!r} is none of guard, shadow, dry-run, off")
     options = Options(
         goal=goal if goal is not None else settings.goal,
         world=settings.world if isinstance(world, str) and world == "auto" else world,
         critic=critic,
-        search=search or Preview(),
+        search=search if search is not None else Preview(),
         policy=policy_of(policy) if policy is not None else settings.policy,
         budget=Budget.of(budget) if budget is not None else settings.budget,
         mode=mode,
@@ -144,7 +151,12 @@ def with_lookahead(
         owns_journal=not isinstance(journal, Journal),
         approve=approve or (terminal if somebody_is_there() else None),
     )
-    return cast(A, wrap(agent, options))
+    try:
+        return cast(A, wrap(agent, options))
+    except BaseException:
+        if options.owns_journal:
+            options.journal.close()
+        raise
 
 
 def _adapter_for(agent: object) -> Callable[[Any, Options], Any]:

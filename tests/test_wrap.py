@@ -16,7 +16,7 @@ from lookahead.journal import Journal
 from lookahead.policy import Line, Policy
 from lookahead.search import BestOf
 from lookahead.session import Session
-from lookahead.testing import RecordedCalls, ScriptedCritic, ScriptedWorld, Yes, call
+from lookahead.testing import RecordedCalls, ScriptedCritic, ScriptedProposer, ScriptedWorld, Yes, call
 from lookahead.types import Hazard, State
 from lookahead.wrap import Options
 
@@ -86,10 +86,11 @@ def test_arguments_win_over_variables_and_variables_over_the_file(tmp_path: Path
 def test_everything_may_be_given():
     critic, world, yes = ScriptedCritic(), ScriptedWorld(script={}), Yes()
     journal = Journal(":memory:")
+    search = BestOf(2, propose=ScriptedProposer([call("write", path="b")]))
     made = wrapped(
         world=world,
         critic=critic,
-        search=BestOf(2),
+        search=search,
         policy={"write": "ask"},
         budget=2.5,
         journal=journal,
@@ -97,7 +98,7 @@ def test_everything_may_be_given():
     )
     line = made.line
     assert line.planner.imagine is world
-    assert line.planner.search == BestOf(2)
+    assert line.planner.search is search
     assert line.guard.policy.tools == {"write": Line(rule="ask")}
     assert line.meter.budget == Budget(seconds=2.5)
     assert line.approve is yes

@@ -16,9 +16,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from agentdojo.agent_pipeline.tool_execution import tool_result_to_str
-from agentdojo.functions_runtime import FunctionsRuntime
-from agentdojo.task_suite.load_suites import get_suites
+try:
+    from agentdojo.agent_pipeline.tool_execution import tool_result_to_str
+    from agentdojo.functions_runtime import FunctionsRuntime
+    from agentdojo.task_suite.load_suites import get_suites
+except ImportError:
+    MISSING = True
+else:
+    MISSING = False
 
 from lookahead.critics import RuleCritic
 from lookahead.types import Action, Effect, Observation, Origin, Rollout, State, Step, Tool
@@ -116,6 +121,9 @@ def main() -> int:
     parser.add_argument("--version", default="v1.2.1", help="benchmark version (default v1.2.1)")
     parser.add_argument("--show", action="store_true", help="list what was questioned and what got through")
     args = parser.parse_args()
+    if MISSING:
+        print("AgentDojo is not installed: uv sync --group peers, or pip install agentdojo", file=sys.stderr)
+        return 3
     critic = RuleCritic()
     totals: Counter[str] = Counter()
     rules: Counter[str] = Counter()

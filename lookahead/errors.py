@@ -8,6 +8,7 @@
     ├── Swapped              another tool was used instead, and the asked one could not have returned that answer
     ├── WorldError           a world could not imagine
     │   ├── NotMyWorld           it does not know this kind of action: ask the next one
+    │   ├── OutOfReach           the call would change something outside of what can be copied
     │   ├── WorldTimeout         it did not answer in time
     │   └── SandboxMissing       no confinement can be had here, so nothing was run
     ├── CriticError          a critic could not be read; never a score of 0
@@ -72,6 +73,9 @@ class WorldError(LookaheadError): ...
 
 
 class NotMyWorld(WorldError): ...
+
+
+class OutOfReach(WorldError): ...
 
 
 class WorldTimeout(WorldError): ...

@@ -1,8 +1,11 @@
 """What the directory fork leaves to others, what it stops, and the functions that it runs."""
 
+import contextlib
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +16,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from lookahead.errors import ConfigError, NotMyWorld, SandboxMissing, WorldError, WorldTimeout
+from lookahead.errors import ConfigError, NotMyWorld, OutOfReach, SandboxMissing, WorldError, WorldTimeout
 from lookahead.types import Action, Effect, Observation, State
 from lookahead.worlds.fork import DirectoryFork, Limits
 
@@ -102,9 +105,14 @@ async def test_a_command_that_names_a_place_outside_is_left_to_others(tmp_path: 
     assert outside.read_text() == "x"
 
 
-async def test_a_command_that_writes_outside_without_saying_so_is_left_to_others(world: DirectoryFork) -> None:
-    with pytest.raises(NotMyWorld, match="outside"):
+async def test_a_command_that_writes_outside_without_saying_so_is_held(world: DirectoryFork) -> None:
+    with pytest.raises(OutOfReach, match=r"outside.*here"):
         await see(world, "cd /usr && touch here")
+
+
+async def test_what_only_speaks_of_a_file_system_that_is_read_only_was_no_write(world: DirectoryFork) -> None:
+    with pytest.raises(NotMyWorld):
+        await see(world, "echo 'mounted: Read-only file system was seen yesterday'")
 
 
 async def test_a_command_that_needs_the_network_is_left_to_others(world: DirectoryFork) -> None:
@@ -238,14 +246,11 @@ async def test_a_function_that_reaches_elsewhere_is_left_to_others(folder: Path,
     near, far = socket.socketpair()
     basket: list[str] = []
 
-    def outside() -> None:
-        (tmp_path / "outside").write_text("lost")
-
     def reading() -> str:
         return (tmp_path / "outside").read_text()
 
     def by_program() -> int:
-        return subprocess.run(["rm", "-f", str(tmp_path / "outside")], check=False).returncode
+        return subprocess.run(["wc", str(tmp_path / "outside")], check=False).returncode
 
     def network() -> None:
         socket.create_connection(("192.0.2.7", 80), 1)
@@ -257,7 +262,7 @@ async def test_a_function_that_reaches_elsewhere_is_left_to_others(folder: Path,
         basket.append("thing")
         return len(basket)
 
-    functions: list[Callable[[], object]] = [outside, reading, by_program, network, open_line, memory_only]
+    functions: list[Callable[[], object]] = [reading, by_program, network, open_line, memory_only]
     with near, far:
         async with DirectoryFork(folder, tools=functions) as world:
             for function in functions:
@@ -266,6 +271,76 @@ async def test_a_function_that_reaches_elsewhere_is_left_to_others(folder: Path,
         near.close()
         assert far.recv(100) == b""
     assert (tmp_path / "outside").read_text() == "kept"
+
+
+async def test_a_function_that_would_write_elsewhere_is_held(folder: Path, tmp_path: Path) -> None:
+    outside, inner = tmp_path / "outside", tmp_path / "outside" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "kept").write_text("kept")
+    (tmp_path / "away").symlink_to(outside)
+
+    def overwrite() -> None:
+        (inner / "kept").write_text("lost")
+
+    def new() -> None:
+        Path("/srv/made-by-lookahead").write_text("new")
+
+    def remove() -> None:
+        os.remove(inner / "kept")
+
+    def remove_tree() -> None:
+        shutil.rmtree(outside)
+
+    def move() -> None:
+        shutil.move(str(folder / "notes.txt"), str(inner / "kept"))
+
+    def after_many_reads() -> None:
+        for number in range(300):
+            with contextlib.suppress(OSError):
+                (folder / str(number)).read_text()
+        remove()
+
+    def by_program() -> None:
+        subprocess.run(["rm", "-rf", str(outside)], check=False)
+
+    def by_shell() -> None:
+        subprocess.run(f"cd /; echo x 2>/dev/null >{inner}/kept || true", shell=True, check=False)
+
+    def by_link() -> None:
+        (folder / "there").symlink_to(inner / "kept")
+        (folder / "there").write_text("lost")
+
+    functions = [overwrite, new, remove, remove_tree, move, after_many_reads, by_program, by_shell, by_link]
+    async with DirectoryFork(folder, tools=functions) as world:
+        for function in functions:
+            with pytest.raises(OutOfReach, match=r"outside|/srv/made-by-lookahead"):
+                await world(State(), Action(tool=function.__name__))
+    assert (inner / "kept").read_text() == "kept"
+
+
+async def test_a_function_that_writes_nothing_of_anybodys_elsewhere_is_not_held(folder: Path, tmp_path: Path) -> None:
+    cache = tmp_path / ".cache"
+    cache.mkdir()
+    (cache / "known").write_text("known")
+
+    def caching() -> None:
+        (cache / "known").write_text("new")
+
+    def by_the_way() -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"x")
+        with open("/dev/null", "w", encoding="ascii") as nowhere:
+            nowhere.write("x")
+        (folder / "made").symlink_to("/usr/bin")
+        (folder / "made").unlink()
+        subprocess.run("echo x >/dev/null 2>&1; ln -s /usr/bin here; rm here", shell=True, check=True)
+        (folder / "notes.txt").write_text("new")
+
+    async with DirectoryFork(folder, tools=[by_the_way, caching]) as world:
+        seen = await world(State(), Action(tool="by_the_way"))
+        with pytest.raises(NotMyWorld):
+            await world(State(), Action(tool="caching"))
+    assert names(seen) == {("changed", "notes.txt")}
 
 
 async def test_a_function_that_waits_for_a_lock_of_another_thread_runs_into_its_limit(folder: Path) -> None:

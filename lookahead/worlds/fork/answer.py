@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,19 +11,23 @@ from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
-from lookahead.errors import NotMyWorld, WorldError, WorldTimeout
+from lookahead.errors import NotMyWorld, OutOfReach, WorldError, WorldTimeout
 from lookahead.types import Effect, Observation
 from lookahead.worlds.fork.calls import Command
 from lookahead.worlds.fork.changes import Change, Reader
 from lookahead.worlds.fork.confined.spec import Report
+from lookahead.worlds.fork.deeds import Deeds
 from lookahead.worlds.fork.effects import outside, tell
 from lookahead.worlds.fork.limits import Limits
-from lookahead.worlds.fork.reach import Ground
+from lookahead.worlds.fork.reach import Ground, is_cache
 from lookahead.worlds.fork.sandbox import Outcome
 from lookahead.worlds.fork.stacks import Stack
 
 _INHERITED: Final = (os.strerror(errno.EBADF), os.strerror(errno.ENOTSOCK))
 _READ_ONLY: Final = os.strerror(errno.EROFS)
+_MOST_SAID: Final = 200
+_REFUSED: Final = re.compile(rf"^.*(?:: {_READ_ONLY}\W*$|\[Errno {errno.EROFS:d}\]).*$", re.MULTILINE)
+"""How a program says that it was not let write; other lines may well speak of file systems."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +85,7 @@ def command_answer(outcome: Outcome, stack: Stack, call: Command, ground: Ground
     content = outcome.output.decode("utf-8", errors="replace")
     if outcome.written > len(outcome.output):
         content += f"\n[output cut: of {outcome.written:,} bytes the first {len(outcome.output):,} are kept]"
-    if _READ_ONLY in content:
-        raise NotMyWorld(f"{world}: it tried to write outside {ground.path}, and there no copy can say what happens")
+    _judge_words(content, ground, world)
     code = report.get("exit", 0)
     structured: dict[str, JsonValue] = {"exit_code": code}
     if outcome.written > len(outcome.output):
@@ -105,23 +109,28 @@ def function_answer(outcome: Outcome, stack: Stack, ground: Ground, cwd: str, wo
     try:
         told = cast(dict[str, Any], json.loads(outcome.result))
         said = Observation.model_validate(told["observation"])
-        read, written, commands = (cast(list[str], told[key]) for key in ("read", "written", "commands"))
+        read, written, made, commands = (cast(list[str], told[key]) for key in ("read", "written", "made", "commands"))
         network = str(told["network"])
     except (ValueError, KeyError, TypeError) as cause:
         code = outcome.report.get("exit")
         raise WorldError(f"{world}: the function ended its process (exit status {code}) before it answered") from cause
-    harmed = (place for place in written if ground.harmed(place))
-    asked = (place for place in read if ground.astray(place))
+    written += [place for place in made if not os.path.isdir(place)]
+    harmed = next((place for place in written if ground.harmed(place)), "")
+    deeds = (deed.place for command in commands for deed in Deeds(ground=ground, cwd=cwd).outside(command))
+    if harmed := harmed or next(deeds, ""):
+        raise out_of_reach(harmed, ground, world)
+    asked = (place for place in (*read, *written, *made) if ground.astray(place))
     named = filter(None, (ground.named_outside(command, cwd) for command in commands))
-    astray = next(harmed, "") or next(asked, "") or next(named, "")
-    if astray or _READ_ONLY in said.content:
-        raise NotMyWorld(f"{world}: it reached outside {ground.path} ({astray or 'to write'}), where there is no copy")
+    astray = next(asked, "") or next(named, "")
+    if astray:
+        raise NotMyWorld(f"{world}: it reached outside {ground.path} ({astray}), where there is no copy")
+    _judge_words(said.content, ground, world)
     hollow = said.failed and any(sign in said.content for sign in _INHERITED)
     if hollow:
         raise NotMyWorld(f"{world}: it used a connection or a file that was open already, which no copy can have")
     return Ran(
         stack=stack,
-        touched=bool(commands) or any(ground.inside(place) for place in (*written, *read)),
+        touched=bool(commands) or any(ground.inside(place) for place in (*written, *made, *read)),
         report=outcome.report,
         content=said.content,
         structured=said.structured,
@@ -129,6 +138,21 @@ def function_answer(outcome: Outcome, stack: Stack, ground: Ground, cwd: str, wo
         network=network or ("the network" if outcome.report.get("network") else ""),
         world=world,
     )
+
+
+def out_of_reach(place: str, ground: Ground, world: str) -> OutOfReach:
+    return OutOfReach(f"{world}: it would change {place}, which is outside {ground.path}, where there is no copy")
+
+
+def _judge_words(content: str, ground: Ground, world: str) -> None:
+    """A write outside that the room refused is told by nothing but the program's own words."""
+    refused = [line.strip() for line in _REFUSED.findall(content)]
+    if line := next((line for line in refused if not is_cache(line)), ""):
+        raise OutOfReach(
+            f"{world}: it tried to write outside {ground.path}, where there is no copy: {line[:_MOST_SAID]}"
+        )
+    if refused or _READ_ONLY in content:
+        raise NotMyWorld(f"{world}: it tried to write outside {ground.path}, and there no copy can say what happens")
 
 
 def _mib(count: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any, Final, cast
@@ -13,11 +14,17 @@ from lookahead.types import Action, Observation
 from lookahead.worlds.fork.confined.spec import write_all
 
 _MOST: Final = 200
+_MOST_WRITTEN: Final = 2000
+_NONE: Final = 99
 _NETWORK: Final = ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname")
-_PATHS: Final = {
-    "os.remove": 1, "os.rename": 2, "os.mkdir": 1, "os.rmdir": 1, "os.symlink": 2, "os.link": 2, "os.chmod": 1,
-    "os.chown": 1, "os.truncate": 1, "os.utime": 1, "os.setxattr": 1, "os.removexattr": 1, "os.mkfifo": 1,
+_WRITES: Final[dict[str, dict[int, int]]] = {
+    "os.remove": {0: 1}, "os.rmdir": {0: 1}, "os.rename": {0: 2, 1: 3}, "os.symlink": {1: 2}, "os.link": {1: 3},
+    "os.chmod": {0: 2}, "os.chown": {0: 3}, "os.truncate": {0: _NONE}, "os.utime": {0: 3}, "os.setxattr": {0: _NONE},
+    "os.removexattr": {0: _NONE}, "shutil.rmtree": {0: 1}, "shutil.move": {0: _NONE, 1: _NONE},
+    "shutil.copyfile": {1: _NONE}, "shutil.copytree": {1: _NONE}, "shutil.chown": {0: _NONE},
 }  # fmt: skip
+"""Which arguments of an event are places that are written to, and which argument says the folder they are in."""
+_NOT_FOLLOWED: Final = ("os.remove", "os.rmdir", "os.rename", "os.symlink", "os.link", "shutil.rmtree", "os.mkdir")
 _READS: Final = ("os.listdir", "os.scandir", "os.chdir", "sqlite3.connect")
 _COMMANDS: Final = {"subprocess.Popen": 1, "os.system": 0, "os.exec": 1, "os.posix_spawn": 1}
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -29,12 +36,14 @@ class Reached:
     def __init__(self) -> None:
         self.read: set[str] = set()
         self.written: set[str] = set()
+        self.made: set[str] = set()
+        """Folders that were to be made: where there is one already, nothing changes."""
         self.commands: list[str] = []
         self.network = ""
         self._busy = False
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._busy or len(self.read) + len(self.written) > _MOST:
+        if self._busy:
             return
         self._busy = True
         try:
@@ -48,26 +57,34 @@ class Reached:
         if event == "open":
             path, mode, flags = arguments
             writes = bool(flags & _WRITING) or (isinstance(mode, str) and not set(mode).isdisjoint("wax+"))
-            self._add(path, writes=writes)
-        elif event in _PATHS:
-            for path in arguments[: _PATHS[event]]:
-                self._add(path, writes=True)
+            nameless = writes and isinstance(path, (str, bytes)) and os.path.isdir(path)  # a file without a name in it
+            self._add(path, self.written if writes and not nameless else self.read)
+        elif event in _WRITES:
+            for path, folder in _WRITES[event].items():
+                base = arguments[folder] if folder < len(arguments) else -1
+                self._add(arguments[path], self.written, base, follow=event not in _NOT_FOLLOWED)
+        elif event == "os.mkdir":
+            self._add(arguments[0], self.made, arguments[2], follow=False)
         elif event in _READS:
-            self._add(arguments[0], writes=False)
+            self._add(arguments[0], self.read)
         elif event in _COMMANDS and len(self.commands) < _MOST:
             words = arguments[_COMMANDS[event]]
-            self.commands += [words] if isinstance(words, str) else map(_decoded, words)
+            self.commands.append(
+                _decoded(words) if isinstance(words, (str, bytes)) else shlex.join(map(_decoded, words))
+            )
         elif event in _NETWORK:
             self._address(event, arguments)
 
-    def _add(self, path: object, *, writes: bool) -> None:
-        if isinstance(path, (str, bytes, os.PathLike)):  # not the number of a file that is open already
-            # The folder is resolved but not the thing itself: a link is removed, not what it leads to.
-            place = os.path.abspath(_decoded(path))
+    def _add(self, path: object, places: set[str], folder: object = -1, *, follow: bool = True) -> None:
+        full = len(places) >= (_MOST if places is self.read else _MOST_WRITTEN)
+        if isinstance(path, (str, bytes, os.PathLike)) and not full:  # not the number of a file that is open already
+            # The thing itself is resolved only where it is followed: a link is removed, not what it leads to.
+            base = os.readlink(f"/proc/self/fd/{folder}") if isinstance(folder, int) and folder >= 0 else os.getcwd()
+            place = os.path.abspath(os.path.join(base, _decoded(path)))
             real = os.path.join(os.path.realpath(os.path.dirname(place)), os.path.basename(place))
-            (self.written if writes else self.read).add(real)
-            if os.path.islink(real):
-                (self.written if writes else self.read).add(os.path.realpath(real))
+            places.add(real)
+            if follow and os.path.islink(real):
+                places.add(os.path.realpath(real))
 
     def _address(self, event: str, arguments: tuple[Any, ...]) -> None:
         address = arguments[0] if event in ("socket.getaddrinfo", "socket.gethostbyname") else arguments[-1]
@@ -92,6 +109,7 @@ def body_of(function: ToolFunction, action: Action, result: int, backend: str) -
             "observation": observation.model_dump(mode="json"),
             "read": sorted(reached.read),
             "written": sorted(reached.written),
+            "made": sorted(reached.made),
             "commands": reached.commands,
             "network": reached.network,
         }

@@ -27,8 +27,9 @@ class DirectoryFork:
     are plainly shells) and the functions in `tools=`. Each runs in a copy on write of `path`, under the same name, in
     a sandbox without a network, with nothing else that could be written to, and within `limits`.
 
-    A call that reaches for things outside the directory is none of its business: `NotMyWorld`. Where no sandbox can
-    be had, it raises `SandboxMissing`, and nothing is run. Functions run in a fork of this process: see `fork_here`.
+    A call that reaches for things outside the directory is none of its business: `NotMyWorld`. One that was seen to
+    write there, or to remove something, is held: `OutOfReach`. Where no sandbox can be had, it raises
+    `SandboxMissing`, and nothing is run. Functions run in a fork of this process: see `fork_here`.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from typing import Final
 _BETWEEN: Final = re.compile(r"[\s'\"`;|&<>(){},=:]+")
 _OPTION: Final = re.compile(r"^-+\w(?=[/~.])")
 _GLOB: Final = re.compile(r"[*?\[]")
+_CACHES: Final = re.compile(r"/(__pycache__|\.cache|\.npm|\.(pytest|mypy|ruff)_cache|Library/Caches)(/|$)")
 _ALWAYS: Final = ("/dev", "/proc", "/sys", "/bin", "/sbin", "/lib", "/lib64")
 
 
@@ -34,8 +35,10 @@ class Ground:
 
     def harmed(self, place: str) -> bool:
         """To write there would do something outside that the room cannot show. A new file in /tmp or home it can."""
-        if self.inside(place) or _within(place, "/dev") or _within(place, "/proc") or "/__pycache__/" in place:
+        if self.inside(place) or _within(place, "/dev") or _within(place, "/proc") or is_cache(place):
             return False
+        if self.inside(os.path.realpath(place)):
+            return False  # another name of the directory, by a link that the room does not show
         private = any(_within(place, folder) for folder in ("/tmp", "/var/tmp", self._home) if folder != "/")
         return not private or os.path.lexists(place)
 
@@ -50,11 +53,11 @@ class Ground:
     def first_outside(self, words: Iterable[str], cwd: str) -> str:
         for word in words:
             plain = _GLOB.split(_OPTION.sub("", word), maxsplit=1)[0]
-            if plain and self.astray(self._expanded(plain, cwd)):
+            if plain and self.astray(self.expanded(plain, cwd)):
                 return word
         return ""
 
-    def _expanded(self, word: str, cwd: str) -> str:
+    def expanded(self, word: str, cwd: str) -> str:
         """Where a word leads, links followed: a link in the directory may well lead out of it."""
         try:
             return self._led(word, cwd)
@@ -68,6 +71,11 @@ class Ground:
         if word.startswith("~"):
             return os.path.realpath(os.path.expanduser(word))
         return os.path.realpath(os.path.join(cwd, word))
+
+
+def is_cache(text: str) -> bool:
+    """It names what an interpreter or an installer keeps for itself, and makes again when it is gone."""
+    return _CACHES.search(text) is not None
 
 
 def _within(place: str, folder: str) -> bool:

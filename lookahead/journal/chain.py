@@ -77,6 +77,22 @@ def link(db: sqlite3.Connection, rows: list[Row], at: float) -> list[int]:
     return places
 
 
+def head(db: sqlite3.Connection) -> tuple[int, str] | None:
+    """The number and the hash of the last row."""
+    return db.execute("SELECT seq, hash FROM head").fetchone()
+
+
+def holds(db: sqlite3.Connection, seq: int, this: str) -> bool:
+    """Whether this very row is there, or was pruned. Inside the caller's transaction."""
+    found = db.execute("SELECT hash FROM rows WHERE seq = ?", (seq,)).fetchone()
+    if found is not None:
+        return found[0] == this
+    try:
+        return not seq or ((pruned := last_pruned(db)) is not None and seq <= pruned.through)
+    except ValidationError:
+        return False
+
+
 def _twice(row: Row) -> LookaheadError:
     """What the file's own uniqueness stands for: it holds for all threads and processes."""
     if row.kind == "spent":
@@ -110,8 +126,11 @@ class Kept:
         return self._digest.hexdigest()
 
 
-def verify(db: sqlite3.Connection, noted: str | None = None) -> Verification:
-    """Read everything and compare, also with a head that was noted earlier. Inside the caller's transaction."""
+def verify(db: sqlite3.Connection, noted: str | None = None, seen: tuple[int, str] | None = None) -> Verification:
+    """Read everything and compare, also with a head that was noted earlier, and with a row that was seen in it.
+
+    Inside the caller's transaction.
+    """
     good = 0
     head = ""
     try:
@@ -121,6 +140,8 @@ def verify(db: sqlite3.Connection, noted: str | None = None) -> Verification:
             good += 1
         _reopened(db)
         _grown_from(db, noted)
+        if seen and not holds(db, *seen):
+            raise Broken(f"row {seen[0]}, which this process wrote or read, is not in it any more", seen[0])
     except Broken as broken:
         return Verification(ok=False, rows=good, head=head, broken=broken.seq, why=broken.why)
     except (sqlite3.Error, ValueError) as error:

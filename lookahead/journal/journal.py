@@ -150,10 +150,13 @@ class Journal:
     def verify(self, noted: str | None = None) -> Verification:
         """Whether every row is what was written, and none is missing.
 
-        Who can write the file can write all of it anew. A head noted elsewhere, earlier, shows that too.
+        Who can write the file can write all of it anew, or take away its newest rows. What this process wrote or read
+        is missed in any case; what nobody remembers, only a head that was noted elsewhere shows.
         """
+        seen, lost = self._store.seen()
         with self._store.reading() as db:
-            return chain.verify(db, noted)
+            verified = chain.verify(db, noted, seen)
+        return verified.model_copy(update={"ok": False, "why": lost}) if lost and verified.ok else verified
 
     def export(self, out: TextIO) -> int:
         """Write the journal as lines of JSON; returns how many rows."""

@@ -3,64 +3,108 @@
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
 from lookahead.errors import JournalCorrupt, JournalError, LookaheadError
-from lookahead.journal import schema
+from lookahead.journal import chain, hold, schema
+from lookahead.journal.hold import Hold
 
 MEMORY: Final = ":memory:"
 _HEADER: Final = 512
 """Bytes of the smallest database there can be."""
 
-_inherited: Final[list[sqlite3.Connection]] = []
-"""Connections that belong to the process we were forked from. Neither used nor closed here: both would harm it."""
+_users: Final = count(1)
 
 
 class Store:
-    """One connection behind one lock, for all threads of this process."""
+    """One connection, behind the one lock that all threads of this process share for this file."""
 
     def __init__(self, path: str, *, patience: float = 5.0, readonly: bool = False) -> None:
-        self.path = path
+        self._given = path
+        # A tool may change the folder that this process is in.
+        self.path = path if path == MEMORY else os.path.abspath(path)
         self._patience = patience
         self._readonly = readonly
-        self._lock = threading.RLock()
-        self._db = self._opened()
+        self._begin()
+
+    def _begin(self) -> None:
         self._pid = os.getpid()
+        self._closed = False
+        self._lock = threading.RLock()
+        self._hold: Hold | None = None
+        if self.path == MEMORY:
+            self._db = self._connected(None)
+            return
+        try:
+            self._user = next(_users)
+            self._hold = self._taken()
+            self._lock = self._hold.lock
+            release = weakref.finalize(self, _released, self._hold, self._user)
+            # Whatever runs last in this process must still be recorded.
+            release.atexit = False
+            try:
+                with self._lock:
+                    self._ready()
+            except BaseException:
+                release()
+                raise
+        except OSError as error:
+            raise JournalError(f"the journal {self.path} cannot be opened: {error.strerror or error}") from error
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
         """One consistent view, whatever other processes write meanwhile."""
-        yield from self._transaction("BEGIN")
+        self._after_fork()
+        with self._lock, self._named():
+            self._ready()
+            with self._transaction("BEGIN") as db:
+                yield db
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
         """All or nothing: what leaves this block without an error is on the disk."""
-        yield from self._transaction("BEGIN IMMEDIATE")
-
-    def _transaction(self, begin: str) -> Generator[sqlite3.Connection]:
         self._after_fork()
         with self._lock, self._named():
-            db = self._db
-            if begin != "BEGIN":
-                self._still_there()
-            db.execute(begin)
-            try:
+            self._still_there()
+            self._ready()
+            with self._transaction("BEGIN IMMEDIATE") as db:
+                self._nothing_lost(db)
                 yield db
-                db.execute("COMMIT")
-            except BaseException:
-                # After some failures SQLite has rolled back by itself.
-                with suppress(sqlite3.Error):
-                    db.execute("ROLLBACK")
-                raise
+                head = chain.head(db)
+            self._stayed(head)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Generator[sqlite3.Connection]:
+        db = self._db
+        db.execute(begin)
+        try:
+            yield db
+            db.execute("COMMIT")
+        except BaseException:
+            # After some failures SQLite has rolled back by itself.
+            with suppress(sqlite3.Error):
+                db.execute("ROLLBACK")
+            raise
+
+    def seen(self) -> tuple[tuple[int, str] | None, str | None]:
+        """The newest row that this process knows of, and why it may be lost with others; for `verify`."""
+        self._after_fork()
+        if self._hold is None:
+            return None, None
+        with self._lock:
+            return self._hold.last, self._hold.missing()
 
     def compact(self) -> bool:
         """Give the space of removed rows back to the disk; False while another process is in the way."""
         self._after_fork()
         with self._lock:
+            self._ready()
             try:
                 self._db.execute("VACUUM")
                 busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -72,46 +116,87 @@ class Store:
         if os.getpid() != self._pid:
             return
         with self._lock:
-            self._db.close()
+            self._closed = True
+            if self._hold is None:
+                self._db.close()
+            else:
+                self._hold.release(self._user)
 
     def _after_fork(self) -> None:
         if os.getpid() == self._pid:
             return
         if self.path == MEMORY:
             raise JournalError("a journal in memory cannot be shared with a child process: give it a path")
-        _inherited.append(self._db)
-        self._lock = threading.RLock()
-        self._db = self._opened()
-        self._pid = os.getpid()
+        self._begin()
 
     def _still_there(self) -> None:
         """A journal that was deleted or replaced under us would swallow records without a word."""
         if self._readonly:
             raise JournalError(f"the journal {self.path} was opened to be read only")
-        if self.path == MEMORY:
+        held = self._hold
+        if held is None or self._closed:
             return
-        try:
-            now = os.stat(self.path)
-        except OSError as cause:
-            raise JournalError(
-                f"the journal {self.path} is gone: it was moved or deleted while in use. Start again to begin a new one"
-            ) from cause
-        if (now.st_dev, now.st_ino) != self._identity:
-            raise JournalError(f"the journal {self.path} was replaced while in use. Start again to use the new file")
+        if why := held.file_missing():
+            raise JournalError(why)
+        if why := held.log_missing():
+            self._forget(held, why)
 
-    def _opened(self) -> sqlite3.Connection:
-        self._identity = (0, 0)
+    def _forget(self, held: Hold, why: str) -> None:
+        """Open anew. Whether something is lost is then read from the file: see `_nothing_lost`."""
+        if not held.locked or any(db.in_transaction for db in held.connections.values()):
+            raise JournalError(why)
+        held.let_go()
+
+    def _nothing_lost(self, db: sqlite3.Connection) -> None:
+        """The newest row that we know of is there, or was pruned. What vanished once may vanish again."""
+        last = self._hold and self._hold.last
+        if last and not chain.holds(db, *last):
+            raise JournalCorrupt(
+                f"row {last[0]} of the journal {self.path}, which this process wrote or read, is not in it any more: "
+                "its log or its file was removed, emptied or overwritten while in use. Nothing more runs. Keep a copy, "
+                "look at what was done since the last row that is left, and move the file away to begin a new one"
+            )
+
+    def _stayed(self, head: tuple[int, str] | None) -> None:
+        """What was written to a log that is no longer there was written nowhere."""
+        if self._hold is None:
+            return
+        if why := self._hold.missing():
+            raise JournalError(why)
+        self._hold.last = head or self._hold.last
+
+    def _ready(self) -> None:
+        """With a connection: the one at hand, or a new one when it had to be given up."""
+        held = self._hold
+        if held is None or self._closed or self._user in held.connections:
+            return
+        if held.connections and (why := held.log_missing()):
+            self._forget(held, why)
         try:
-            if self.path != MEMORY:
-                if not self._readonly:
-                    _make(Path(self.path))
-                _begins_well(Path(self.path))
-            with self._named():
-                return self._open_to_read() if self._readonly else self._open()
-        except OSError as error:
-            raise JournalError(f"the journal {self.path} cannot be opened: {error.strerror or error}") from error
+            self._db = held.connections[self._user] = self._connected(held)
         except UnicodeError as error:
             raise _damaged(self.path, error) from error
+        held.secure()
+        if held.last is None:
+            with self._named():
+                held.last = chain.head(self._db)
+
+    def _taken(self) -> Hold:
+        path = Path(self.path)
+        if self._readonly and not path.exists():
+            raise JournalError(f"there is no journal at {self._given}: name one with --journal or LOOKAHEAD_JOURNAL")
+        if not self._readonly:
+            _make(path)
+        if not path.is_file():
+            raise JournalError(f"the journal {path} cannot be opened: it is not a file. Name another path")
+        return hold.take(self.path, self._user)
+
+    def _connected(self, held: Hold | None) -> sqlite3.Connection:
+        with self._named():
+            if held is None:
+                return self._open()
+            _begins_well(held)
+            return self._open_to_read() if self._readonly else self._open()
 
     def _open(self) -> sqlite3.Connection:
         db = self._connect(self.path)
@@ -123,25 +208,18 @@ class Store:
         return db
 
     def _connect(self, target: str, *, uri: bool = False) -> sqlite3.Connection:
-        db = sqlite3.connect(
+        return sqlite3.connect(
             target, timeout=self._patience, isolation_level=None, check_same_thread=False, uri=uri, cached_statements=64
         )
-        if self.path != MEMORY and not uri:
-            now = os.stat(self.path)
-            self._identity = (now.st_dev, now.st_ino)
-        return db
 
     def _open_to_read(self) -> sqlite3.Connection:
-        path = Path(self.path)
-        if not path.is_file():
-            raise JournalError(f"there is no journal at {path}: name one with --journal or LOOKAHEAD_JOURNAL")
-        uri = path.absolute().as_uri()
+        uri = Path(self.path).as_uri()
         db = self._connect(f"{uri}?mode=ro", uri=True)
         try:
             _check(db, self.path)
         except sqlite3.OperationalError:
             db.close()
-            log = Path(f"{path}-wal")
+            log = Path(f"{os.path.realpath(self.path)}-wal")
             if log.exists() and log.stat().st_size:
                 raise
             # On a read-only medium there is no place for the shared memory of WAL, and no writer either.
@@ -208,8 +286,7 @@ def _make(path: Path) -> None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if folder.name == ".lookahead":
                 (folder / ".gitignore").write_text("*\n")
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        hold.make(str(path))
     except OSError as cause:
         raise JournalError(
             f"no journal can be made at {path}: {cause.strerror or cause}. "
@@ -217,16 +294,19 @@ def _make(path: Path) -> None:
         ) from cause
 
 
-def _begins_well(path: Path) -> None:
+def _released(held: Hold, user: int) -> None:
+    """A child that ends has nothing to close: what it inherited is its parent's."""
+    if held.pid == os.getpid():
+        held.release(user)
+
+
+def _begins_well(held: Hold) -> None:
     """SQLite takes a file that is too short to be a database for an empty one, and would write over it."""
-    if not path.is_file():
-        return
-    with path.open("rb") as file:
-        start = file.read(_HEADER)
-    log = Path(f"{path}-wal")
+    start = held.begin(_HEADER)
+    log = Path(f"{held.real}-wal")
     emptied = not start and log.exists() and log.stat().st_size > 0
     if emptied or (start and (len(start) < _HEADER or not start.startswith(b"SQLite format 3\0"))):
-        raise _damaged(str(path), "it does not begin like one")
+        raise _damaged(held.path, "it does not begin like one")
 
 
 def _fresh(db: sqlite3.Connection) -> bool:

@@ -71,8 +71,8 @@ def check_rivals(search: object, proposed_by_agent: bool) -> None:
 def unused(policy: Policy, tools: Sequence[Tool], *, all_known: bool) -> list[str]:
     """What the policy says that can hold for none of these tools; an error where a tool was surely meant.
 
-    A policy may be shared by agents with other tools, so a pattern for none of them is only worth a word. But a name
-    that is nearly a tool's is a misspelt one, and the rule that it was to have is missing.
+    A policy may be shared by agents with other tools, so a pattern for none of them is only worth a word. Where it was
+    written for these tools (`all_known`), a name that is nearly a tool's is a misspelt one, and its rule is missing.
     """
     said: list[str] = []
     names = {tool.name for tool in tools}

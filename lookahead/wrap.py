@@ -27,7 +27,7 @@ from lookahead.search.thinking import name_of
 from lookahead.session import Session
 from lookahead.settings import Mode, Settings, policy_of
 from lookahead.types import Critic, Environment, Proposer, State, Tool
-from lookahead.worlds.choose import World, choose
+from lookahead.worlds.choose import World, choose, root_of
 
 A = TypeVar("A")
 
@@ -50,6 +50,8 @@ class Options:
     journal: Journal
     approve: Approve | None
     owns_journal: bool = False
+    own_policy: bool = False
+    """The policy was given in code, for these tools; one from a file may be shared with agents that have others."""
 
     def open(
         self,
@@ -63,11 +65,11 @@ class Options:
         """A session for an agent with these tools. `propose` is the agent's own way to think of alternatives."""
         tools = tuple(tools)
         check_rivals(self.search, propose is not None)
-        if tools and (said := unused(self.policy, tools, all_known=bool(functions))):
+        if tools and (said := unused(self.policy, tools, all_known=bool(functions) and self.own_policy)):
             log.warning("not everything that the policy says can hold for this agent: %s", "; ".join(said))
         tools = tuple(tool.model_copy(update={"effect": self.policy.effect_of(tool.name, tool)}) for tool in tools)
         world = choose(self.world, functions=functions or {}, real=real, policy=self.policy)
-        rules = RuleCritic()
+        rules = RuleCritic(root=root_of(world, functions or {}))
         run = run or new_id()
         session: Session
 
@@ -147,6 +149,7 @@ def with_lookahead(
         policy=policy_of(policy) if policy is not None else settings.policy,
         budget=Budget.of(budget) if budget is not None else settings.budget,
         mode=mode,
+        own_policy=isinstance(policy, Mapping),
         journal=journal if isinstance(journal, Journal) else Journal(journal or settings.journal),
         owns_journal=not isinstance(journal, Journal),
         approve=approve or (terminal if somebody_is_there() else None),

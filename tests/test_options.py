@@ -322,3 +322,11 @@ def test_an_environment_whose_tools_nobody_knows_is_taken_at_its_word(
 ):
     with_lookahead(world, world="none", journal=journal, policy={"sned": "deny"})
     assert not caplog.records
+
+
+def test_a_policy_file_may_be_shared_by_agents_with_other_tools(
+    tmp_path: Path, journal: Journal, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "lookahead.toml").write_text('[policy]\nsned = "deny"\n')
+    wrap(tmp_path / "lookahead.toml", journal)
+    assert "did you mean 'send'?" in caplog.text

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from lookahead.errors import ConfigError, LookaheadError
 from lookahead.functions import ToolFunction
@@ -85,3 +85,11 @@ def _exact_here(functions: Mapping[str, ToolFunction]) -> Environment | None:
         _warned.add(text)
         log.warning("nothing can be tried in a copy here, so calls are judged by their text alone: %s", text)
     return None
+
+
+def root_of(world: Environment | None, functions: Mapping[str, ToolFunction]) -> str | None:
+    """Where the agent works: what is changed elsewhere is outside of it. None where nobody knows."""
+    path = getattr(world, "path", None)
+    if isinstance(path, os.PathLike):
+        return os.fspath(cast("os.PathLike[str]", path))
+    return os.getcwd() if functions else None

@@ -58,7 +58,7 @@ def judge_effects(
         )
     yield from _changed([effect for effect in changed if not (discards and _thrown(effect))], files, ground)
     yield from _created([effect for effect in files if effect.happened == "created"], ground)
-    yield from _outside(files, ground)
+    yield from _outside(theirs, ground)
     yield from records([effect for effect in others if effect.happened in ("deleted", "changed")])
     for effect in effects:
         if effect.happened == "sent":
@@ -104,7 +104,7 @@ def _deleted(gone: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
                 effect.target,
                 reach="files",
             )
-        elif effect.recoverable is True or empty or kind in ("cache", "temporary") or _lock(effect.target):
+        elif effect.recoverable is True or empty or kind in ("cache", "temporary", "shared") or _lock(effect.target):
             kept.append(effect)
         elif kind == "build":
             by_hand = effect.recoverable is False and _BY_HAND.search(effect.target)
@@ -202,7 +202,7 @@ def _changed(changed: Sequence[Effect], files: Sequence[Effect], ground: Ground)
             )
         elif (
             effect.recoverable is True
-            or kind in ("cache", "temporary", "build")
+            or kind in ("cache", "temporary", "shared", "build")
             or not effect.before
             or _lock(effect.target)
         ):
@@ -273,15 +273,8 @@ def _created(created: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
 
 
 def _outside(files: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
-    strange = [
-        effect
-        for effect in files
-        if place(effect.target, glob=False, ground=ground).kind in ("root", "system", "home", "elsewhere", "device")
-    ]
-    if strange and (
-        ground.root is not None
-        or any(place(e.target, glob=False, ground=ground).kind in ("root", "system", "device") for e in strange)
-    ):
+    strange = [effect for effect in files if _abroad(effect, ground)]
+    if strange:
         yield caution(
             "files.outside",
             f"changes {_sum(strange)} outside the work",
@@ -289,6 +282,20 @@ def _outside(files: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
             *_targets(strange),
             reach="files",
         )
+
+
+_STORES: Final = re.compile(r"/\.(npm|cargo|m2|rustup|nuget|yarn|pnpm-store|bun|deno|matplotlib|keras|local)/")
+"""Where programs keep what they fetched."""
+
+
+def _abroad(effect: Effect, ground: Ground) -> bool:
+    kind = place(effect.target, glob=False, ground=ground).kind
+    if kind == "shared":
+        return effect.happened != "created"
+    if kind == "elsewhere":
+        stored = effect.happened == "created" and _STORES.search(effect.target)
+        return ground.root is not None and not stored
+    return kind in ("root", "system", "home", "device")
 
 
 def _sum(effects: Sequence[Effect]) -> str:

@@ -97,7 +97,7 @@ def _copied(call: Call, ground: Ground) -> Iterator[Finding]:
                 there.shown,
                 reach=reach_of(there),
             )
-        elif there.kind == "unknown" or (there.kind == "elsewhere" and not there.local):
+        elif there.kind in ("unknown", "shared") or (there.kind == "elsewhere" and not there.local):
             yield caution(
                 "files.moved",
                 f"moves {there.shown} away",

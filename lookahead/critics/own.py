@@ -2,10 +2,13 @@
 
 import os
 import posixpath
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from lookahead.critics.paths import Ground, place
+from lookahead.critics.shell import read_shell
+from lookahead.critics.texts import Text
 from lookahead.types import Effect, State, Step
 
 _LARGE: Final = 64
@@ -99,6 +102,27 @@ def _of_git(effect: Effect) -> bool:
     return ".git" in effect.target.split("/")
 
 
+def ground_of(ground: Ground, own: Own, texts: Sequence[Text]) -> Ground:
+    """Where this call works: with the folder that it is in, and with what it has made where all keep things a while."""
+    root = ground.root if ground.root is not None else root_of(None)
+    if ground.root is None and place(root, glob=False, ground=ground).kind in ("root", "system", "home", "device"):
+        root = None  # Everything would be inside then.
+    made = [path for path in own.sizes if "/tmp/" in path]
+    for text in texts:
+        if "/tmp/" in text.text and text.language in ("shell", "keys"):
+            made += [path for path in _written(text) if path.startswith("/") and not os.path.lexists(path)]
+    return replace(ground, root=root, scratch=frozenset(made))
+
+
+def _written(text: Text) -> Iterator[str]:
+    """What a text itself puts somewhere."""
+    for call in read_shell(text.text, cwd=text.cwd).calls:
+        yield from (posixpath.normpath(one.target) for one in call.redirects if ">" in one.operator)
+        if call.name in ("mkdir", "touch", "tee", "cp"):
+            words = [posixpath.normpath(word) for word in call.texts if word[:1] == "/"]
+            yield from words[-1:] if call.name == "cp" else words
+
+
 def own_work(state: State, root: str | None) -> Own:
     """What the steps so far have made."""
     own = Own(root=root_of(root))
@@ -112,4 +136,4 @@ def _known(step: Step) -> bool:
     return bool(step.observation.effects) and step.observation.origin.kind in ("real", "exact")
 
 
-__all__ = ["Own", "own_work", "root_of", "spelled"]
+__all__ = ["Own", "ground_of", "own_work", "root_of", "spelled"]

@@ -16,7 +16,7 @@ SOMETHING: Final = "\ue001"
 
 Kind: TypeAlias = Literal[
     "root", "system", "home", "device", "sink", "everything", "protected", "cache", "build", "temporary", "inside",
-    "elsewhere", "unknown", "root-if-empty",
+    "shared", "elsewhere", "unknown", "root-if-empty",
 ]  # fmt: skip
 
 PROTECTED: Final = (
@@ -69,6 +69,11 @@ _RUN_BY_USER: Final = re.compile(
     r"(^|/)(\.(bashrc|bash_profile|bash_login|profile|zshrc|zshenv|zprofile|kshrc|cshrc|inputrc|vimrc|xinitrc)"
     r"|\.git/hooks/(?!.*\.sample$)[^/]+)$|(^|/)(autostart|profile\.d)/"
 )
+_SCRATCH: Final = re.compile(
+    r"tmp(\.[A-Za-z0-9]{6,12}|[a-z0-9_]{8})?|pytest-of-[\w.-]+|pip-[\w-]+|npm-\d[\w-]*|scratch([-_.].*)?"
+)
+"""Names that are made up for a while and for one user, by mktemp and its like, or that say that nobody will miss it."""
+_SHARED: Final = re.compile(r"/(?:private/)?(?:var/)?tmp/(.+)")
 _ALL_OF_IT: Final = nameset("* ** .* *.* ?* [!.]* .[!.]* .??* .[^.]* */ **/* */*")
 
 
@@ -78,6 +83,8 @@ class Ground:
 
     root: str | None = None
     protected: tuple[str, ...] = PROTECTED
+    scratch: frozenset[str] = frozenset()
+    """What the session has made for itself where all put what they need for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ def _place(path: str, glob: bool, cwd: str, ground: Ground) -> Place:
     full = "/" + full.lstrip("/") if full.startswith("/") else full
     inside = _inside(full, ground)
     if inside is None:
-        return _abroad(full)
+        return _abroad(full, ground.scratch)
     if inside == ".":
         return Place("everything", path)
     if inside == ".." or inside.startswith("../"):
@@ -147,7 +154,7 @@ def _unknown(path: str) -> Place:
     return Place("unknown", path, local=not path.startswith((UNKNOWN, SOMETHING)) and ".." not in path)
 
 
-def _abroad(full: str) -> Place:
+def _abroad(full: str, scratch: frozenset[str] = frozenset()) -> Place:
     parts = full.strip("/").split("/")
     if full in _SINKS or full.startswith("/dev/fd/"):
         return Place("sink", full)
@@ -157,14 +164,21 @@ def _abroad(full: str) -> Place:
         return Place("temporary" if full.startswith("/dev/shm/") else "device", full, local=False)
     if parts[0] in ("home", "Users") and len(parts) == 2:
         return Place("home", full, local=False)
-    if full in ("/tmp", "/var/tmp"):
+    if full in ("/tmp", "/var/tmp", "/private/tmp", "/private/var/tmp"):
         return Place("build", full, local=False)  # others keep things there too
-    if parts[0] == "tmp" or full.startswith(("/var/tmp/", "/var/folders/", "/private/tmp/")):
+    if shared := _SHARED.fullmatch(full):
+        own = _SCRATCH.fullmatch(shared[1].split("/")[0]) or any(_within(full, made) for made in scratch)
+        return Place("temporary" if own else "shared", full, local=False)
+    if full.startswith("/var/folders/"):
         return Place("temporary", full, local=False)
     if parts[0] in _SYSTEM and (parts[0] not in ("home", "Users", "srv", "opt", "root", "Volumes") or len(parts) == 1):
         return Place("system", full, local=False)
     kind = _by_name(full.strip("/"), Ground())
     return Place(kind if kind in ("protected", "cache", "build") else "elsewhere", full, local=False)
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _inside(full: str, ground: Ground) -> str | None:

@@ -14,7 +14,7 @@ from lookahead.critics.effects import judge_effects
 from lookahead.critics.finding import ORDER, Finding, count
 from lookahead.critics.nameset import nameset
 from lookahead.critics.orders import unasked
-from lookahead.critics.own import own_work
+from lookahead.critics.own import ground_of, own_work
 from lookahead.critics.paths import PROTECTED, Ground
 from lookahead.critics.provenance import recipients
 from lookahead.critics.script import judge_shell
@@ -64,16 +64,18 @@ class RuleCritic:
         exact = seen is not None and effects is not None and seen.origin.kind == "exact"
         tool = state.tool(action.tool)
         texts = texts_of(action)
+        own = own_work(state, self.ground.root)
+        ground = ground_of(self.ground, own, texts)
         discards = False
         for text in texts:
-            findings, contained = judge_text(text, self.ground)
+            findings, contained = judge_text(text, ground)
             discards = discards or any(finding.rule == "git.uncommitted-lost" for finding in findings)
             # An exact copy replaces what the text says about the things that it holds; a model's word replaces nothing.
             shown = _shown(seen, contained) if exact and seen is not None else frozenset[str]()
             yield from ((finding, False) for finding in findings if finding.reach not in shown)
             if text.language in ("shell", "keys") and shown:
                 cleared = [finding for finding in findings if finding.reach in shown]
-                left = unproven(text.text, cleared, effects or (), self.ground)
+                left = unproven(text.text, cleared, effects or (), ground)
                 yield from ((finding, False) for finding in left)
         if not texts and not exact:
             yield from ((finding, False) for finding in by_name(action, tool))
@@ -82,9 +84,7 @@ class RuleCritic:
         if effects is not None:
             shell = any(text.language in ("shell", "keys") for text in texts)
             told = without_bookkeeping(effects, by_git=by_git(action, texts))
-            judged = judge_effects(
-                told, state, self.ground, discards=discards, shell=shell, own=own_work(state, self.ground.root).of(told)
-            )
+            judged = judge_effects(told, state, ground, discards=discards, shell=shell, own=own.of(told))
             yield from ((finding, True) for finding in judged)
 
 

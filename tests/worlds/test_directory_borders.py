@@ -91,7 +91,7 @@ async def test_a_declared_tool_is_read_as_declared(folder: Path) -> None:
     [
         "rm -rf ~", "rm -rf $HOME/*", 'cat "${HOME}"/.profile', "cd .. && rm -rf *", "rm -rf /", "cat /etc/shadow",
         "cp x {outside}", "cat <{outside}", "tar -C{outside} -x", "rm --one-file-system --dir={outside}", "cat away",
-        "ls ../", "echo x > away",
+        "ls ../",
     ],
 )  # fmt: skip
 async def test_a_command_that_names_a_place_outside_is_left_to_others(tmp_path: Path, command: str) -> None:
@@ -108,6 +108,49 @@ async def test_a_command_that_names_a_place_outside_is_left_to_others(tmp_path: 
 async def test_a_command_that_writes_outside_without_saying_so_is_held(world: DirectoryFork) -> None:
     with pytest.raises(OutOfReach, match=r"outside.*here"):
         await see(world, "cd /usr && touch here")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo x > away", "echo x | tee -a ./away", "cp src away", "cd there && rm -f precious", "rm -r there/*",
+        "ln -sf {outside}/precious link; echo boo > link",
+        "ln -s {outside}/precious link && echo boo>>link 2>/dev/null",
+        "ln -s ../outside link; rm -rf link/", "ln -sfn {outside} d\nsed -i s/x/y/ d/precious || true",
+        "mkdir a; ln -s {outside}/precious a; cp src a/precious",
+        "bash -c 'ln -s {outside} d; dd if=src of=d/precious'",
+        "python3 -c \"import os; os.symlink('../out'+'side/precious', 'l'); open('l', 'a')\"",
+        "python3 -c \"import os; os.symlink('/usr/here', 'l'); open('l', 'w')\"",
+    ],
+)  # fmt: skip
+async def test_a_command_that_writes_through_a_link_that_leads_out_is_held(tmp_path: Path, command: str) -> None:
+    project, outside = tmp_path / "inner", tmp_path / "outside"
+    project.mkdir()
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    (project / "src").write_text("y")
+    (project / "away").symlink_to(outside / "precious")
+    (project / "there").symlink_to("../outside")
+    async with DirectoryFork(project) as world:
+        with pytest.raises(OutOfReach, match=r"outside|/usr/here"):
+            await see(world, command.replace("{outside}", str(outside)))
+    assert (outside / "precious").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("command", "effects"),
+    [
+        ("ln -s /usr/bin/env tool && ./tool true", {("created", "tool")}),
+        ("ln -s notes.txt other; echo x > other", {("created", "other"), ("changed", "notes.txt")}),
+        ("ln -s /usr/bin tools; rm tools; mkdir tools; touch tools/x", {("created", "tools"), ("created", "tools/x")}),
+        ("echo 'ln -s /usr d; rm d/x' > notes.txt", {("changed", "notes.txt")}),
+        ("mkdir -p src; ls nothing >/dev/null 2>&1; rm -f notes.txt", {("deleted", "notes.txt")}),
+    ],
+)
+async def test_links_as_such_are_no_reason_to_hold_a_command(
+    world: DirectoryFork, command: str, effects: set[tuple[str, str]]
+) -> None:
+    assert names(await see(world, command)) == effects
 
 
 async def test_what_only_speaks_of_a_file_system_that_is_read_only_was_no_write(world: DirectoryFork) -> None:

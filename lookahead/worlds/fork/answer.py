@@ -6,7 +6,6 @@ import os
 import re
 import signal
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final, cast
 
 from pydantic import JsonValue
@@ -25,6 +24,7 @@ from lookahead.worlds.fork.stacks import Stack
 
 _INHERITED: Final = (os.strerror(errno.EBADF), os.strerror(errno.ENOTSOCK))
 _READ_ONLY: Final = os.strerror(errno.EROFS)
+_ABSENT: Final = (os.strerror(errno.ENOENT), "nonexistent", "does not exist")
 _MOST_SAID: Final = 200
 _REFUSED: Final = re.compile(rf"^.*(?:: {_READ_ONLY}\W*$|\[Errno {errno.EROFS:d}\]).*$", re.MULTILINE)
 """How a program says that it was not let write; other lines may well speak of file systems."""
@@ -51,12 +51,20 @@ class Ran:
         reader: Reader,
         recoverable: dict[str, bool | None],
         limits: Limits,
-        path: Path,
+        ground: Ground,
     ) -> "Ran":
+        path = ground.path
+        if self.failed or any(sign in self.content for sign in _ABSENT):
+            for change in changes:
+                if place := _hidden_end(change, ground):
+                    raise OutOfReach(
+                        f"{self.world}: it made {change.name} a link to {place}, which is outside {path}, "
+                        "and then failed, as it would not where that place can be reached"
+                    )
         largest = max((change.after.status.st_size for change in changes if change.after), default=0)
         if largest >= limits.written:
             raise WorldError(f"{self.world}: it was stopped: a file reached {_mib(limits.written)}")
-        effects = (*tell(changes, reader, recoverable, limits.effects), *outside(self.report, str(path)))
+        effects = (*tell(changes, reader, recoverable, limits.effects), *outside(self.report, path))
         if self.network and not effects:
             raise NotMyWorld(f"{self.world}: it reached for {self.network}, and what comes back no copy can say")
         if not self.touched and not effects:
@@ -120,8 +128,9 @@ def function_answer(outcome: Outcome, stack: Stack, ground: Ground, cwd: str, wo
     if harmed := harmed or next(deeds, ""):
         raise out_of_reach(harmed, ground, world)
     asked = (place for place in (*read, *written, *made) if ground.astray(place))
+    unshown = (place for place in (*written, *made) if ground.unshown(place))
     named = filter(None, (ground.named_outside(command, cwd) for command in commands))
-    astray = next(asked, "") or next(named, "")
+    astray = next(asked, "") or next(unshown, "") or next(named, "")
     if astray:
         raise NotMyWorld(f"{world}: it reached outside {ground.path} ({astray}), where there is no copy")
     _judge_words(said.content, ground, world)
@@ -142,6 +151,15 @@ def function_answer(outcome: Outcome, stack: Stack, ground: Ground, cwd: str, wo
 
 def out_of_reach(place: str, ground: Ground, world: str) -> OutOfReach:
     return OutOfReach(f"{world}: it would change {place}, which is outside {ground.path}, where there is no copy")
+
+
+def _hidden_end(change: Change, ground: Ground) -> str:
+    """Where a link that was made leads, if there is something there that the room does not show."""
+    if change.after is None or change.what != "link":
+        return ""
+    end = os.readlink(change.after.path)
+    place = os.path.realpath(os.path.join(ground.path, os.path.dirname(change.name), end))
+    return place if ground.astray(place) else ""
 
 
 def _judge_words(content: str, ground: Ground, world: str) -> None:

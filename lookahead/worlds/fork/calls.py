@@ -35,7 +35,11 @@ class Command:
 
     @property
     def text(self) -> str:
-        return self.argv[-1] if len(self.argv) == 3 and self.argv[1] == "-c" else " ".join(self.argv)
+        return self.argv[-1] if self.is_shell else " ".join(self.argv)
+
+    @property
+    def is_shell(self) -> bool:
+        return len(self.argv) == 3 and self.argv[1] == "-c"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -56,6 +56,7 @@ class Deeds:
     ground: Ground
     cwd: str
     links: dict[str, str] = field(default_factory=dict[str, str])
+    folders: set[str] = field(default_factory=set[str])
 
     def outside(self, command: str) -> Iterator[Deed]:
         """What it would do to places that the copy is no copy of."""
@@ -63,17 +64,24 @@ class Deeds:
             plain = _plain(words)
             program = os.path.basename(plain[0]) if plain else ""
             if program in _SHELLS and "-c" in plain[:-1]:
-                inner = Deeds(ground=self.ground, cwd=self.cwd, links=self.links)
+                inner = Deeds(ground=self.ground, cwd=self.cwd, links=self.links, folders=self.folders)
                 yield from inner.outside(plain[plain.index("-c") + 1])
             for word in (*redirected, *_written(program, plain[1:])):
                 if deed := self._deed(word, itself=program in _THE_NAME_ITSELF and word not in redirected):
                     known = program == "mkdir" and os.path.isdir(deed.place)
                     if not known and self.ground.harmed(deed.place):
                         yield deed
+                    self._done(program, deed.place)
             if program == "ln":
                 self._link(plain[1:])
             elif program in ("cd", "pushd") and len(plain) == 2:
                 self.cwd = self._place(plain[1], itself=False)
+
+    def _done(self, program: str, place: str) -> None:
+        if program in ("rm", "unlink", "mv"):
+            self.links.pop(place, None)
+        elif program == "mkdir":
+            self.folders.add(place)
 
     def _deed(self, word: str, *, itself: bool) -> Deed | None:
         named = re.split(r"[*?\[]", word, maxsplit=1)[0]
@@ -81,8 +89,11 @@ class Deeds:
             return None
         itself = itself and named == word and not word.endswith("/")
         place = self._place(named, itself=itself)
-        inside = self.ground.inside(os.path.normpath(os.path.join(self.ground.path, self.cwd, named)))
-        return Deed(word=word, place=place, by_link=inside or not named.startswith(("/", "~", "$", "..")))
+        if named.startswith(("/", "..")):
+            by_link = self.ground.inside(os.path.normpath(os.path.join(self.cwd, named)))
+        else:
+            by_link = not named.startswith(("~", "$"))
+        return Deed(word=word, place=place, by_link=by_link)
 
     def _place(self, word: str, *, itself: bool) -> str:
         """Where a name leads, the links followed that are there and those that this command makes."""
@@ -104,7 +115,7 @@ class Deeds:
         last = names[-1] if len(names) > 1 else "."
         where = self._place(last, itself=True)
         for target in names[:-1] or names:
-            folder = os.path.isdir(where) and not os.path.islink(where)
+            folder = where in self.folders or (os.path.isdir(where) and not os.path.islink(where))
             name = os.path.join(where, os.path.basename(target)) if folder else where
             self.links[name] = os.path.normpath(os.path.join(os.path.dirname(name), target))
             if self.links[name] == name:

@@ -9,6 +9,7 @@ _BETWEEN: Final = re.compile(r"[\s'\"`;|&<>(){},=:]+")
 _OPTION: Final = re.compile(r"^-+\w(?=[/~.])")
 _GLOB: Final = re.compile(r"[*?\[]")
 _CACHES: Final = re.compile(r"/(__pycache__|\.cache|\.npm|\.(pytest|mypy|ruff)_cache|Library/Caches)(/|$)")
+_TEMPORARY: Final = ("/tmp", "/var/tmp")
 _ALWAYS: Final = ("/dev", "/proc", "/sys", "/bin", "/sbin", "/lib", "/lib64")
 
 
@@ -31,7 +32,7 @@ class Ground:
 
     def astray(self, place: str) -> bool:
         """It exists outside, and the room does not show it, or not all of it."""
-        return not self.seen(place) and place not in ("/tmp", "/var/tmp") and os.path.lexists(place)
+        return not self.seen(place) and place not in _TEMPORARY and os.path.lexists(place)
 
     def harmed(self, place: str) -> bool:
         """To write there would do something outside that the room cannot show. A new file in /tmp or home it can."""
@@ -39,8 +40,20 @@ class Ground:
             return False
         if self.inside(os.path.realpath(place)):
             return False  # another name of the directory, by a link that the room does not show
-        private = any(_within(place, folder) for folder in ("/tmp", "/var/tmp", self._home) if folder != "/")
-        return not private or os.path.lexists(place)
+        if any(_within(place, folder) for folder in _TEMPORARY):
+            return os.path.lexists(place)
+        fresh = not os.path.lexists(place) and (self._bare(os.path.dirname(place)) or not self._known_folder(place))
+        return not (fresh and self._home != "/" and _within(place, self._home))
+
+    def unshown(self, place: str) -> bool:
+        """A new thing in a folder that is there, but not in the room: what fails there would not have failed."""
+        return not self.seen(place) and self._known_folder(place) and not self._bare(os.path.dirname(place))
+
+    def _known_folder(self, place: str) -> bool:
+        return os.path.isdir(os.path.dirname(place))
+
+    def _bare(self, folder: str) -> bool:
+        return folder in (*_TEMPORARY, self._home)
 
     def named_outside(self, command: str, cwd: str) -> str:
         """The first place outside that a command line names in one of the usual ways; empty where it names none.

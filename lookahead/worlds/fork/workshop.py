@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import secrets
+import shlex
 import shutil
 import threading
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from typing import Final, Literal
 
 from lookahead.errors import NotMyWorld, WorldError
 from lookahead.worlds.fork import losses, visible
-from lookahead.worlds.fork.answer import Ran, command_answer, function_answer, judge_report
+from lookahead.worlds.fork.answer import Ran, command_answer, function_answer, judge_report, out_of_reach
 from lookahead.worlds.fork.callables import body_of
 from lookahead.worlds.fork.calls import Call, Command
 from lookahead.worlds.fork.changes import Change, Reader
 from lookahead.worlds.fork.confined.spec import Order, Room
 from lookahead.worlds.fork.copying import copy_view
+from lookahead.worlds.fork.deeds import Deeds
 from lookahead.worlds.fork.job import Job, in_thread
 from lookahead.worlds.fork.limits import Limits
 from lookahead.worlds.fork.missing import sandbox_missing
@@ -170,6 +172,10 @@ class Workshop:
         self, job: Job[Ran], opened: _Open, room: Room, order: Order, call: Command | Call, loop: str, made: Stack
     ) -> Ran:
         if isinstance(call, Command):
+            line = call.text if call.is_shell else shlex.join(call.argv)
+            deeds = Deeds(ground=opened.ground, cwd=order["cwd"]).outside(line)
+            if deed := next((deed for deed in deeds if deed.by_link), None):
+                raise out_of_reach(deed.place, opened.ground, self.name)
             outside = opened.ground.named_outside(call.text, order["cwd"])
             if outside:
                 raise NotMyWorld(f"{self.name}: it reaches outside {self.path} ({outside}), where there is no copy")
@@ -211,7 +217,7 @@ class Workshop:
     ) -> Ran:
         committed = self._committed(job, opened, reader, before, made, changes)
         recoverable = losses.recoverable(changes, reader, committed)
-        return ran.with_effects(changes, reader, recoverable, self.limits, self.path)
+        return ran.with_effects(changes, reader, recoverable, self.limits, opened.ground)
 
     def _committed(
         self, job: Job[Ran], opened: _Open, reader: Reader, before: Stack, made: Stack, changes: list[Change]

@@ -237,7 +237,15 @@ def is_secret(path: str) -> bool:
     parts = path.rstrip("/*").split("/")
     if _any(parts[-1], _EXAMPLES) or (parts[-1] in ("known_hosts", "config") and "aws" not in path):
         return False
-    return any(_any(part, _SECRET) for part in parts)
+    return any(_any(part, _SECRET) for part in parts) or any(map(_may_be_secret, path.split("/")))
+
+
+@lru_cache(maxsize=4096)
+def _may_be_secret(part: str) -> bool:
+    """A pattern that says enough of a secret's name to be meant for it: `shad*`."""
+    if not re.search(r"[*?\[]", part) or len(re.sub(r"\[[^\]]*\]|[*?]", "", part).strip(".")) < 3:
+        return False
+    return any(fnmatch.fnmatchcase(name, part) for name in _SECRET if "*" not in name)
 
 
 def runs_later(path: str) -> Literal["system", "user", ""]:

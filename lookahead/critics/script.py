@@ -67,6 +67,8 @@ _OTHER: Final = {
 _READERS: Final = nameset(
     "cat head tail less more bat nl tac strings xxd od hexdump base64 base32 grep rg awk sed cut tar zip gzip"
     " cp scp rsync curl openssl gpg dd tee sort jq python python3 source . diff pbcopy xclip"
+    " paste rev fold expand unexpand join comm cmp uniq tr egrep fgrep zcat zgrep hexdump column vi vim nano view"
+    " bzcat xzcat install ln perl ruby node split csplit fmt pr look mapfile"
 )
 
 
@@ -307,7 +309,8 @@ def _secrets(script: Script) -> Iterator[Finding]:
         yield danger("leaves.secret", what, "a key that has left is no longer a key", loses=False)
         return
     for item, kept in read.items():
-        if not kept and item != "the environment" and not re.search(r"(^|/|\.)\.?env(\.|$)", item):
+        own = re.search(r"(^|/|\.)\.?env(\.|$)", item) and not item.startswith(("/", "~", ".."))
+        if not kept and item != "the environment" and not own:
             yield caution("secrets.read", f"reads {item}", "keys that were read can be passed on", item)
 
 

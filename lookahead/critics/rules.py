@@ -16,6 +16,7 @@ from lookahead.critics.nameset import nameset
 from lookahead.critics.orders import unasked
 from lookahead.critics.own import ground_of, own_work
 from lookahead.critics.paths import PROTECTED, Ground
+from lookahead.critics.places import by_place
 from lookahead.critics.provenance import recipients
 from lookahead.critics.script import judge_shell
 from lookahead.critics.sql import judge_sql
@@ -77,6 +78,8 @@ class RuleCritic:
                 cleared = [finding for finding in findings if finding.reach in shown]
                 left = unproven(text.text, cleared, effects or (), ground)
                 yield from ((finding, False) for finding in left)
+        if not texts:
+            yield from ((finding, False) for finding in by_place(action, tool, ground))
         if not texts and not exact:
             yield from ((finding, False) for finding in by_name(action, tool))
         for rule in (recipients, carried, unasked):

@@ -8,7 +8,7 @@ from lookahead.critics.nameset import nameset
 from lookahead.critics.texts import words_of
 from lookahead.types import Action, Tool
 
-_LOSES: Final = nameset(
+LOSES: Final = nameset(
     "delete deletes remove drop wipe purge destroy erase truncate clear reset revoke cancel terminate"
     " uninstall unlink overwrite rm kill archive unpublish deactivate disable discard trash"
 )
@@ -32,7 +32,7 @@ def by_name(action: Action, tool: Tool | None) -> Iterator[Finding]:
     words = words_of(action.tool)
     if reads_by_name(action.tool):
         return
-    if verb := next((word for word in words if word in _LOSES), None):
+    if verb := next((word for word in words if word in LOSES), None):
         yield caution(
             "tool.destroys",
             f"{action.tool} sounds as if it would {verb} something",

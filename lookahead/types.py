@@ -244,13 +244,23 @@ class State(Noun):
                     outcome = canonical([said.content, said.structured, said.failed])
                 except ValueError:
                     # The real world may answer what is not JSON: NaN, a number too long to be written in decimal.
-                    written = json.loads(said.model_dump_json(include={"content", "structured", "failed"}))
-                    outcome = canonical([written["content"], written["structured"], written["failed"]])
+                    outcome = canonical([said.content, _as_json(said.structured), said.failed])
                 digest = digest_of(digest, step.action.digest, outcome)
         return digest
 
     def tool(self, name: str) -> Tool | None:
         return next((tool for tool in self.tools if tool.name == name), None)
+
+
+def _as_json(value: JsonValue) -> JsonValue:
+    """The same, in what JSON can say."""
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return hex(value) if isinstance(value, int) and value.bit_length() > 10_000 else value
 
 
 class Rollout(Noun):

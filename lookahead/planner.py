@@ -73,7 +73,8 @@ class Planner:
             ended = f"the decision's budget of {meter.budget.seconds:g} seconds ended"
         known = [await self._complete(state, one, ended) for one in thinking.known.values()]
         mine = next(one for one in known if one.rollout.action.digest == proposed.digest)
-        failure = "" if mine.rollout.steps or mine.rollout.failure == NOT_MY_WORLD else mine.rollout.failure
+        abstained = mine.rollout.failure.startswith(NOT_MY_WORLD)
+        failure = "" if mine.rollout.steps or abstained else mine.rollout.failure
         return Outcome(
             considered=tuple(sorted(known, key=merit, reverse=True)),
             proposed=mine,

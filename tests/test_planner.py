@@ -138,7 +138,8 @@ async def test_without_a_world_the_text_is_judged_and_nothing_has_failed():
 
 async def test_a_world_that_does_not_know_the_action_has_not_failed():
     outcome = await considered(planner(ScriptedWorld(script={})))
-    assert (outcome.proposed.rollout.failure, outcome.failure, outcome.notes) == (NOT_MY_WORLD, "", ())
+    why = f"{NOT_MY_WORLD}: the script of 'scripted' does not name 'write'"
+    assert (outcome.proposed.rollout.failure, outcome.failure, outcome.notes) == (why, "", ())
 
 
 async def test_a_world_that_is_down_is_a_failure_and_the_text_is_still_judged():

@@ -29,6 +29,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 NOT_MY_WORLD: Final = "no world knows this kind of action"
+"""How the failure begins where every world abstained; what they said of it follows."""
 
 
 @dataclass(kw_only=True)
@@ -127,8 +128,8 @@ class Thinking:
         try:
             with boundary(WorldError, f"imagining {action.tool!r}"):
                 observation = Observation.model_validate(await self.imagine(now, action))
-        except NotMyWorld:
-            return rollout.model_copy(update={"failure": NOT_MY_WORLD})
+        except NotMyWorld as cause:
+            return rollout.model_copy(update={"failure": ": ".join(filter(None, (NOT_MY_WORLD, str(cause))))})
         except WorldError as cause:
             self.notes.append(str(cause))
             return rollout.model_copy(update={"failure": str(cause)})

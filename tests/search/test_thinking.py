@@ -157,10 +157,11 @@ async def test_without_a_world_nothing_can_be_imagined():
     assert think.notes == []
 
 
-async def test_a_world_that_does_not_know_the_action_says_so_without_a_note():
+async def test_a_world_that_does_not_know_the_action_says_why_without_a_note():
     think = thinking(ScriptedWorld(script={"other": "x"}))
     [rollout] = await think.start(STATE, [A])
-    assert (rollout.steps, rollout.failure) == ((), NOT_MY_WORLD)
+    assert rollout.steps == ()
+    assert rollout.failure == f"{NOT_MY_WORLD}: the script of 'scripted' does not name {A.tool!r}"
     assert think.notes == []
 
 

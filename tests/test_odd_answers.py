@@ -78,7 +78,7 @@ ODD: list[Callable[[], Any]] = [
 
 
 def guarded(function: Any, journal: Journal) -> Any:
-    critic = ScriptedCritic({"*": 1.0})
+    critic = ScriptedCritic()
 
     def opened(tools: Any, **more: Any) -> Session:
         line = Line(

@@ -20,6 +20,7 @@ from lookahead.critics.places import by_place
 from lookahead.critics.provenance import recipients
 from lookahead.critics.script import judge_shell
 from lookahead.critics.sql import judge_sql
+from lookahead.critics.started import own_process
 from lookahead.critics.texts import Text, texts_of
 from lookahead.critics.tools import by_name
 from lookahead.errors import CriticError, boundary
@@ -70,6 +71,7 @@ class RuleCritic:
         discards = False
         for text in texts:
             findings, contained = judge_text(text, ground)
+            findings = tuple(own_process(finding, text, state) for finding in findings)
             discards = discards or any(finding.rule == "git.uncommitted-lost" for finding in findings)
             # An exact copy replaces what the text says about the things that it holds; a model's word replaces nothing.
             shown = _shown(seen, contained) if exact and seen is not None else frozenset[str]()

@@ -284,7 +284,9 @@ def _outside(files: Sequence[Effect], ground: Ground) -> Iterator[Finding]:
         )
 
 
-_STORES: Final = re.compile(r"/\.(npm|cargo|m2|rustup|nuget|yarn|pnpm-store|bun|deno|matplotlib|keras|local)/")
+_STORES: Final = re.compile(
+    r"/\.(npm|m2|rustup|nuget|yarn|pnpm-store|bun|deno|matplotlib|keras|cargo/(registry|git)|local/(share|state))(/|$)"
+)
 """Where programs keep what they fetched."""
 
 
@@ -293,9 +295,14 @@ def _abroad(effect: Effect, ground: Ground) -> bool:
     if kind == "shared":
         return effect.happened != "created"
     if kind == "elsewhere":
-        stored = effect.happened == "created" and _STORES.search(effect.target)
+        stored = effect.happened != "deleted" and (_is_folder(effect) or _STORES.search(effect.target))
         return ground.root is not None and not stored
     return kind in ("root", "system", "home", "device")
+
+
+def _is_folder(effect: Effect) -> bool:
+    """A folder that is there, or is now, says nothing that the files in it do not say."""
+    return effect.what in ("directory", "folder")
 
 
 def _sum(effects: Sequence[Effect]) -> str:

@@ -82,3 +82,17 @@ def test_without_a_given_root_the_folder_that_the_work_is_in_counts(tmp_path, mo
 
     assert judged(f"rm {tmp_path}/a.txt") == set()
     assert judged(f"rm {tmp_path}-other/a.txt") != set() or "pytest-of" in str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("effect", "severity"),
+    [
+        (file("changed", "/home/me/.npm/_cacache/index", None, 9), "note"),
+        (file("created", "/home/me/.local/share/app/x", after=9), "nothing"),
+        (Effect(happened="changed", target="/home/me/.npm", what="directory"), "note"),
+        (file("created", "/home/me/.config/app.toml", after=9), "caution"),
+        (file("deleted", "/home/me/.local/share/app/x", 9), "danger"),
+    ],
+)
+def test_what_programs_keep_for_themselves_in_a_home_is_not_the_users_work(effect: Effect, severity: str):
+    assert worst("./x", effect) == severity

@@ -150,7 +150,7 @@ def function_answer(outcome: Outcome, stack: Stack, ground: Ground, cwd: str, wo
 
 
 def out_of_reach(place: str, ground: Ground, world: str) -> OutOfReach:
-    return OutOfReach(f"{world}: it would change {place}, which is outside {ground.path}, where there is no copy")
+    return OutOfReach(f"{world}: it would change {place}, outside {ground.path}")
 
 
 def _hidden_end(change: Change, ground: Ground) -> str:

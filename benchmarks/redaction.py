@@ -175,24 +175,25 @@ def _log(rng: random.Random) -> str:
 
 
 def peer(planted: list[Plant], clean: list[tuple[str, str]]) -> tuple[float, float]:
-    """detect-secrets with its default plugins, line by line: the share of plants noticed and of clean texts flagged."""
+    """detect-secrets with its defaults, on files: the share of plants it notices, and of clean texts that it flags."""
     try:
-        from detect_secrets.core.scan import scan_line  # pyright: ignore
+        from detect_secrets import SecretsCollection  # pyright: ignore
         from detect_secrets.settings import default_settings  # pyright: ignore
     except ImportError:
         sys.exit("the peer is missing: pip install detect-secrets, or leave --peers out")
-    noticed = false = 0
-    with default_settings():  # pyright: ignore
-        for plant in planted:
-            payload = (
-                plant.payload
-                if isinstance(plant.payload, str)
-                else json.dumps(plant.payload, indent=1, ensure_ascii=False)
-            )
-            noticed += any(list(scan_line(line)) for line in payload.splitlines())  # pyright: ignore
-        for _, text in clean:
-            false += any(list(scan_line(line)) for line in text.splitlines())  # pyright: ignore
-    return noticed / len(planted), false / len(clean)
+
+    def share(texts: list[str]) -> float:
+        owners = [number for number, text in enumerate(texts) for _ in text.splitlines() or [""]]
+        with tempfile.TemporaryDirectory() as directory, default_settings():  # pyright: ignore
+            file = Path(directory, "texts.txt")
+            file.write_text("\n".join("\n".join(text.splitlines()) for text in texts), "utf-8")
+            found: Any = SecretsCollection()  # pyright: ignore
+            found.scan_file(str(file))
+            return len({owners[secret.line_number - 1] for _, secret in found}) / len(texts)
+
+    payloads = [plant.payload for plant in planted]
+    texts = [text if isinstance(text, str) else json.dumps(text, indent=1, ensure_ascii=False) for text in payloads]
+    return share(texts), share([text for _, text in clean])
 
 
 def main() -> int:

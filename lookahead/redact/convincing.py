@@ -63,6 +63,8 @@ def convinces(text: str, name_start: int, name: str, value: Value, means: Promis
         )
     if how == "says":
         return mixed(word.strip("\"'"), 5) and not prose(word) and not computed(word)
+    if how == "assign" and word.count(" ") >= 11 and phrase(word):
+        return True
     if means is Promise.LIKELY:
         return (mixed(word) or random_like(word)) and not prose(word)
     return not prose(word) if value.quoted else _bare(text, name_start, value, kind)
@@ -121,9 +123,10 @@ def _bare(text: str, name_start: int, value: Value, kind: str) -> bool:
 
 _FILE: Final = re.compile(r"[\w.\-]+\.[a-z]{2,5}|[a-z]+[_\-]?\d{1,3}")
 _NO_TOKEN: Final = re.compile(
-    r"[a-zA-Z]{3,}[_\-#]?\d{1,4}|(?:[A-Z]+\d*[a-z]+|[A-Z]\d+)+|[\w.\-]+\.[a-z]{2,5}"
+    r"(?:[A-Z]?[a-z]{2,}|[A-Z]{3,})[_\-#]?\d{1,4}|(?:[A-Z]+\d*[a-z]+|[A-Z]\d+)+|[\w.\-]+\.[a-z]{2,5}(?::\d{2,5})?"
     r"|v?\d[\w:+~\-]*\.[\w.:+~\-]*|v?\d[\d.,]*\w{0,3}|[A-Z0-9_]+"
 )
+_BASE32: Final = re.compile(r"[A-Z2-7]{16,}=*")
 _SETTER: Final = re.compile(
     r"(?:define|set\w*|put\w*|add\w*|env\w*|header\w*|append|insert|config\w*)\s?\(\s?[\"']\Z", re.IGNORECASE
 )
@@ -144,4 +147,6 @@ def _beside(text: str, name_start: int, name: str, value: Value, kind: str) -> b
         return mixed(word, 6)
     if _HEXADECIMAL.fullmatch(word):
         return kind in ("password", "token", "key") and not name.lower().endswith("s")
+    if _BASE32.fullmatch(word) and random_like(word):
+        return True
     return mixed(word, 8) and not _NO_TOKEN.fullmatch(word) and not computed(word)

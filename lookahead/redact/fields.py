@@ -17,7 +17,7 @@ _TAIL: Final = (
     r"(?P<rest>[\w\-]{0,32})(?:"
     # password = x, "password": x, password => x; with a type between as in `secret: string = x`; `password for bob: x`
     rf"(?P<assign>(?:{_Q})?[\])}}]?[ \t]{{0,16}}(?::[ \t]{{0,4}}[\w.<>\[\]|?]{{1,40}}[ \t]{{0,4}}=(?![=>])|===?|:=|=>"
-    rf"|(?<!\) )(?<!\))->|[=：]|:(?![:/]))>?[ \t]{{0,16}})"
+    rf"|(?<!\) )(?<!\))->|[=：]|::(?=[ \t])|:(?![:/]))>?[ \t]{{0,16}})"
     rf"|(?P<says>(?:{_Q})?\s{{1,3}}(?:is|was|will be|(?:set|changed|reset|rotated|updated) to|ist|lautet"
     r"|(?:for|of) [\w@.\-'\" ]{1,40}:)(?:\s{1,3}now)?:?\s{1,3})"
     rf"|(?P<pair>(?:{_Q})?[,;]?\s{{0,20}}(?:-\s{{0,4}})?(?:{_Q})?(?:value|val|default|content|data)(?:{_Q})?"
@@ -69,7 +69,7 @@ def _one(text: str, match: re.Match[str]) -> Iterator[Find]:
     value = _value(text, start, end, match.end(), how)
     if value is None or not value.text.strip():
         return
-    if name.lower() in _HEADERS and how in ("assign", "pair"):
+    if name.lower().rpartition(".")[2] in _HEADERS and how in ("assign", "pair"):
         if not value.quoted and computed(value.text.lstrip("!")):
             return
         yield from _header(text, start, value, kind)
@@ -107,6 +107,11 @@ _MARKS: Final = (
 
 _OPENING: Final = re.compile(r"(?:[bBrRuUfF@]{1,2}|[$N])?(?P<q>\\*(?:\"\"\"|'''|[\"'`]))")
 _BARE: Final = re.compile(r"[^\s\"'`\x00]{1,4096}")
+_MADE: Final = re.compile(
+    r"(?:[A-Za-z]\w{0,40}(?:::|\.))?(?:from|new|of|from_str|fromString|valueOf|str|bytes|(?:Secret|Secure|Byte|String)\w{0,20})"
+    r"\(\s?(?P<q>[\"'])(?P<value>[^\s\"'\x00]{5,400})(?P=q)\)"
+)
+"""A literal in the call that makes it a value of some type, as in `String::from("…")`."""
 _ANOTHER: Final = re.compile(r"(?P<sign>[&;,])(?=\s*[\"']?[\w.\-%\[\]]{1,60}[\"']?\s*[=:]|\s*\Z)")
 _TO_END: Final = re.compile(r"[^\n\r\x00]{0,2000}")
 
@@ -121,20 +126,20 @@ def _value(text: str, name_start: int, name_end: int, start: int, how: str) -> V
         if end >= 0:
             return Value(inner, end, text[inner:end], True, False)
         start = inner
+    made = _MADE.match(text, start)
+    if made:
+        return Value(*made.span("value"), made["value"], True, False)
     bare = _BARE.match(text, start)
     if not bare:
         return None
     end = bare.end()
     line = _TO_END.match(text, start)
-    alone = line is not None and not text[end : line.end()].strip()
-    if (
-        not alone
-        and line
-        and how == "assign"
-        and phrase(text[start : line.end()])
-        and AT_LINE.search(text[max(name_start - 80, 0) : name_start])
-    ):
-        return Value(start, line.end(), text[start : line.end()], False, True)
+    line_end = line.end() if line else end
+    alone = not text[end:line_end].strip()
+    rest = text[start:line_end] if not alone and how == "assign" else ""
+    mnemonic = 12 <= rest.count(" ") + 1 <= 24
+    if phrase(rest) and (mnemonic or AT_LINE.search(text[max(name_start - 80, 0) : name_start])):
+        return Value(start, line_end, rest, False, True)
     cut = _ANOTHER.search(text, start, end)
     if cut and (cut["sign"] != "," or how != "beside"):
         end = cut.start()

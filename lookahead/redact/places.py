@@ -16,8 +16,19 @@ _ADDRESS: Final = re.compile(
 _USER: Final = re.compile(r"://(?P<user>[\w\-.~%+=]{16,256})(?::x-oauth-basic|:)?@")
 _BEARER: Final = re.compile(r"bearer[ \t]+(?P<value>[\w\-.~+/]{8,2000}=*)")
 _AUTH: Final = re.compile(
-    r"(?:auth ?= ?|BasicAuth)\(\s*[\"'][^\"'\n\x00]{1,80}[\"'],\s*[\"'](?P<value>[^\"'\n\x00]{3,200})[\"']"
+    r"(?P<call>auth ?= ?|[Ll]og_?[Ii]n|[Ss]ign_?[Ii]n|authenticate|BasicAuth|Credentials?\]?(?:::new)?)\(\s*"
+    r"[\"'][^\"'\n\x00]{1,80}[\"'],\s*[\"'](?P<value>[^\"'\n\x00]{3,200})[\"']"
 )
+_SECURE: Final = re.compile(r"securestring\s+(?:-string\s+)?[\"'](?P<value>[^\"'\n\x00]{3,200})[\"']")
+_CODE: Final = re.compile(r"code(?:\s+is)?\s*[: ]\s*(?P<value>\d{4,10})(?![\w.,]\w)")
+_CODE_OF: Final = re.compile(
+    r"(?:one.?time|verif\w+|security|log.?in|sign.?in|2fa|mfa|otp|pin|pass|confirm\w*|access|auth\w*)\W{1,3}\Z"
+)
+_ACCOUNT: Final = re.compile(
+    r"(?<![\w/.:@])(?:admin|root|postgres|mysql|sa|administrator|oracle|ubuntu|ec2-user|deploy|guest|ftp|user)"
+    r":(?P<value>[^\s:/@\"'<>\x00]{4,64})@[\w.\-]+"
+)
+_GRANT: Final = re.compile(r"[?&]code=(?P<value>[\w\-.~]{12,400})")
 _BODY: Final = re.compile(
     r"secrets? (?:set|create|put|add|update)\b[^\n\x00|;]{0,200}? (?:--body|-b|--value|--secret-string"
     r"|--data)[= ](?P<q>[\"']?)(?P<value>[^\s\"'][^\n\x00\"']{2,300}?)(?:(?P=q)(?=\s|$))"
@@ -44,6 +55,14 @@ def addresses(text: str) -> Iterator[Find]:
             if random_like(match["user"]):
                 yield Find(match.start("user"), match.end("user"), "token", match["user"])
 
+    if "@" in text:
+        for match in _ACCOUNT.finditer(text):
+            if mixed(match["value"], 5):
+                yield Find(*match.span("value"), "password", match["value"])
+    if "code=" in text:
+        yield from (
+            Find(*one.span("value"), "code", one["value"]) for one in _GRANT.finditer(text) if random_like(one["value"])
+        )
     if ":5432:" in text or ":*:" in text:
         for match in _PGPASS.finditer(text):
             if mixed(match["value"], 5):
@@ -57,8 +76,13 @@ def schemes(text: str, low: str) -> Iterator[Find]:
         if (mixed(value, 8) or (len(value) >= 24 and random_like(value + "0"))) and not stands_in(value):
             yield Find(match.start("value"), match.end("value"), "token", value)
     for match in _AUTH.finditer(text):
-        if not stands_in(match["value"]):
+        if not stands_in(match["value"]) and (match["call"].startswith("auth ") or mixed(match["value"], 5)):
             yield Find(*match.span("value"), "password", match["value"])
+    for match in _SECURE.finditer(low):
+        yield Find(*match.span("value"), "password", text[slice(*match.span("value"))])
+    for match in _CODE.finditer(low):
+        if _CODE_OF.search(low[max(match.start() - 24, 0) : match.start()]):
+            yield Find(*match.span("value"), "code")
     for match in _BASIC.finditer(low):
         value = text[match.start("value") : match.end("value")]
         password = basic_password(value)

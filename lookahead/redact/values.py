@@ -23,7 +23,7 @@ _NO_VALUE: Final = _words(
     "options flag flags argument arguments parameter parameters when using without getpass raw_input"
 )
 _STANDS_IN: Final = re.compile(
-    r"""\s*(?:\$\{|\$\(|\$[A-Za-z_]\w*\s*\Z|\{\{|\{%|\{[\w.\[\]'"()!:]*\}\s*\Z|<[^<>]*>\s*\Z|%\(|%[sdr]\s*\Z|%\w+%\s*\Z|\*+\s*\Z|\.{2,}\s*\Z|x{3,}\s*\Z|X{3,}\s*\Z"""
+    r"""\s*(?:\$\{|\$\(|\$(?:[A-Z_][A-Z0-9_]*|[a-z_]+[0-9]?|[a-z]+(?:[A-Z][a-z]+)+)\s*\Z|\{\{|\{%|\{[\w.\[\]'"()!:]*\}\s*\Z|<[^<>]*>\s*\Z|%\(|%[sdr]\s*\Z|%\w+%\s*\Z|\*+\s*\Z|\.{2,}\s*\Z|x{3,}\s*\Z|X{3,}\s*\Z"""
     r"|[•●]+|env[.:(]|process\.env|os\.environ|os\.getenv|getenv\(|System\.|ENV\[|secrets?\.[A-Za-z]|vars?\.|self\."
     r"|ref\+"
     r"|(?:your|my|the|some|insert|enter|put|add|replace|example|dummy|fake|test"

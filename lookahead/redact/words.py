@@ -34,7 +34,8 @@ _MOST: Final = 50_000
 
 
 _STATEMENTS: Final = frozenset(
-    (b"into", b"identified", b"password", b"passwords", b"bearer", b"basic", b"auth", b"httpbasicauth", b"basicauth")
+    b"into identified password passwords bearer basic auth httpbasicauth basicauth login signin authenticate "
+    b"credential credentials securestring code".split()
 )
 
 

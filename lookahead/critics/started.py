@@ -85,7 +85,10 @@ def _starts(call: Call, name: str, whole: bool) -> bool:
         return False
     if call.path.startswith("./") and call.name == name.lower():
         return True
-    return whole and name in " ".join(call.texts) and call.name not in ("echo", "printf", "grep", "cat", "pgrep", "ps")
+    words = " ".join(call.texts)
+    if re.search(r"\b(p?kill|killall|fuser|pgrep)\b", words):
+        return False  # It only carries the kill itself: `bash -c 'pkill …'`.
+    return whole and name in words and call.name not in ("echo", "printf", "grep", "cat", "pgrep", "ps")
 
 
 __all__ = ["own_process"]

@@ -50,6 +50,8 @@ def test_what_the_session_started_it_may_stop(text: str):
         "sleep 9 & kill $! $OTHER",
         "kill $PID",
         "pkill -f editor",
+        "bash -lc 'pkill -9 -f photos'",
+        "timeout 30 pkill -9 -f Documents",
         "kill -9 -1",
         "sleep 9 & kill -9 -1 $!",
         "sleep 9 & kill $!; kill 1",

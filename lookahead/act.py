@@ -93,7 +93,10 @@ class Line:
             return await self._shadowed(state, action, tool, ruling)
         if recorded := self._recorded(state, action, ruling):
             return recorded
-        decision = self._screened(state, action, ruling) or await self._considered(state, action, ruling)
+        decision = self._screened(state, action, ruling)
+        if decision and decision.rule == "reads" and ruling.rule != "allow" and await self.planner.warns(state, action):
+            decision = None
+        decision = decision or await self._considered(state, action, ruling)
         decision = self._unrepeated(state, decision)
         if decision.proposed.digest != judged:
             raise PermitError(f"call {decision.id} was changed while it was being judged; propose it again")
@@ -116,13 +119,13 @@ class Line:
             binding=binding if may_be_approved or papers else None,
         )
         if decision.chosen is None:
-            await self._write(entry)
+            await self.pen.write(entry)
             return Answer(
                 observation=refused(decision, how(decision, self.journal.path, dry_run=self.mode == "dry-run")),
                 decision=decision,
             )
         if self.mode == "dry-run":
-            await self._write(entry)
+            await self.pen.write(entry)
             return await self._imagined(state, decision)
         return await self._permitted(state, decision, entry, ruling, papers)
 
@@ -231,11 +234,11 @@ class Line:
             if not permit.taken:
                 said = Observation(content=f"not started: {named(error)}", failed=True, origin=GUARD)
                 ended = Resulted(run=self.run, call=permit.call, tool=permit.action.tool, observation=said)
-                await self._write(*permit.unwritten, ended)
+                await self.pen.write(*permit.unwritten, ended)
             elif isinstance(error, Exception):
                 await self.finish(permit, Observation(content=named(error), failed=True))
             else:
-                await self._write(*permit.unwritten, Interrupted(run=self.run, call=permit.call, why=named(error)))
+                await self.pen.write(*permit.unwritten, Interrupted(run=self.run, call=permit.call, why=named(error)))
         except Exception:
             log.exception("what became of call %s could not be recorded", permit.call)
 
@@ -365,7 +368,7 @@ class Line:
         entries: tuple[Entry, ...] = (entry, *papers, intent)
         late = effect == "reads" and not papers
         if not late:
-            await self._write(*entries)
+            await self.pen.write(*entries)
         return Permit(
             call=decision.id,
             decision=decision,
@@ -395,6 +398,3 @@ class Line:
                 )
             )
         return Answer(observation=with_notice(decision, known), decision=decision)
-
-    async def _write(self, *entries: Entry) -> None:
-        await self.pen.write(*entries)

@@ -83,6 +83,14 @@ class Planner:
             cost=thinking.meter.spent,
         )
 
+    async def warns(self, state: State, action: Action) -> bool:
+        """Whether the rules have something against the text of a call that only reads: a secret, say."""
+        try:
+            verdict = await judged(self.text, state, Rollout(action=action, failure="it only reads"))
+        except CriticError:
+            return False
+        return verdict.worst is not None and verdict.worst.severity != "note"
+
     async def _complete(self, state: State, one: Considered, ended: str) -> Considered:
         """What the budget left unjudged is judged by what is known so far, never dropped."""
         if one.verdict is not None:

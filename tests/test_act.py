@@ -313,6 +313,14 @@ async def test_what_is_allowed_by_its_spelling_is_looked_at_alone():
     assert proposer.asked == []
 
 
+async def test_a_read_that_the_rules_warn_of_is_looked_at_like_any_other_call():
+    secret = Hazard(rule="secrets.read", what="reads a key", why="it can be passed on", severity="caution")
+    made = rig(copy(), text=ScriptedCritic(script={"*": secret}), judge=ScriptedCritic(script={"*": secret}))
+    answer = await made.answer(LOOK)
+    assert (answer.decision.choice, answer.decision.rule) == ("ask", "secrets.read")
+    assert made.real.done == []
+
+
 async def test_what_only_reads_and_is_allowed_by_its_spelling_just_runs():
     text = ScriptedCritic(script={"*": DANGER})
     made = rig(copy(), text=text, look={"when": [{"argument": "path", "rule": "allow", "regex": ""}]})

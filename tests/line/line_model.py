@@ -88,7 +88,9 @@ class Call:
 
     async def at(self, place: str) -> str:
         """Stop here until the machine opens the gate; then meet one's fate."""
-        if place in self.stops and place not in self.met:
+        # A question that nobody has time to answer is withdrawn by the clock, and no clock is part of this machine.
+        withdrawn = place == "approver" and self.rules.impatient
+        if place in self.stops and place not in self.met and not withdrawn:
             self.parked, self.gate = place, anyio.Event()
             self.rig.changed.set()
             try:

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import stat
+import time
 
 from lookahead.errors import WorldError
 from lookahead.worlds.fork.changes import Entry, Reader
@@ -40,9 +41,16 @@ def copy_view(below: list[str], target: str, reader: Reader, most: int) -> int:
                 _copy(entry, place, reader)
     for place, status in reversed(folders):
         _dress(place, status)
-    marker = os.path.join(os.path.dirname(target), "copied")
-    with open(marker, "wb"):
-        return os.stat(marker).st_ctime_ns
+    return _later_than(os.stat(target).st_ctime_ns, os.path.join(os.path.dirname(target), "copied"))
+
+
+def _later_than(moment: int, marker: str) -> int:
+    """A time by the file system's own clock after the copying: within one of its slow ticks nobody could tell."""
+    with open(marker, "wb") as file:
+        while (now := os.fstat(file.fileno()).st_ctime_ns) <= moment:
+            time.sleep(0.001)
+            os.utime(file.fileno())
+    return now
 
 
 def _copy(entry: Entry, place: str, reader: Reader) -> None:

@@ -107,15 +107,19 @@ class Call:
             return "never"
         if (self.doubtful and self.effect != "reads") or rule == "ask":
             return "yes"
-        if rule == "allow" or self.effect == "reads":
+        if rule == "allow":
             return "nothing"
         world, critic = self.met.get("world", "not asked"), self.met.get("critic", "raises")
+        if self.effect == "reads" and critic in ("fine", "raises"):
+            # What only reads is looked at where its text warns, and nowhere else.
+            return "nothing"
         seen = world == "answers"
         if critic in ("raises", "danger", "foretells", "caution"):
             return "yes"
         if critic == "warns" and (self.rules.exact or not seen):
             return "yes"
-        if world in ("fails", "not asked") and self.rules.on_failure != "run":
+        failed = self.rules.on_failure or ("run" if self.effect == "reads" else "hold")
+        if world in ("fails", "not asked") and failed == "hold":
             return "yes"
         return "yes" if world == "stranger" and self.effect == "destroys" else "nothing"
 

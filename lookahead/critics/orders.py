@@ -9,10 +9,11 @@ from typing import Final
 from pydantic import JsonValue
 
 from lookahead.critics.finding import Finding, caution
+from lookahead.critics.history import History
 from lookahead.critics.nameset import nameset
 from lookahead.critics.texts import words_of
 from lookahead.critics.tools import reads_by_name
-from lookahead.types import Action, State, Tool
+from lookahead.types import Action, State, Step, Tool
 
 NOT_USER: Final = "not from the user, but from text that a tool returned"
 HIJACK: Final = "text that gives orders is how agents are hijacked"
@@ -66,8 +67,17 @@ _OUTWARD: Final = nameset(
 
 def hijacked(state: State) -> bool:
     """Whether something that was read speaks to the agent and gives it orders."""
-    seen = (step.observation for step in state.steps if step.observation.origin.kind not in ("guard", "model"))
-    return any(_commands(one.content) or (one.structured and _commands(json.dumps(one.structured))) for one in seen)
+    return _HIJACKED.of(state)
+
+
+def _commanded(before: bool, step: Step) -> bool:
+    said = step.observation
+    if before or said.origin.kind in ("guard", "model"):
+        return before
+    return _commands(said.content) or bool(said.structured and _commands(json.dumps(said.structured)))
+
+
+_HIJACKED: Final = History(lambda: False, _commanded)
 
 
 @lru_cache(maxsize=1024)

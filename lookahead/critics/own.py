@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from lookahead.critics.history import History
 from lookahead.critics.paths import Ground, place
 from lookahead.critics.shell import read_shell
 from lookahead.critics.texts import Text
@@ -123,12 +124,21 @@ def _written(text: Text) -> Iterator[str]:
             yield from words[-1:] if call.name == "cp" else words
 
 
-def own_work(state: State, root: str | None) -> Own:
+def own_history(root: str | None) -> History[Own]:
     """What the steps so far have made."""
-    own = Own(root=root_of(root))
-    for step in state.steps:
-        if _known(step):
-            own.take(step.observation.effects or ())
+    return History(lambda: Own(root=root_of(root)), _with_step)
+
+
+def own_work(state: State, root: str | None) -> Own:
+    """The same for one state."""
+    return own_history(root).of(state)
+
+
+def _with_step(own: Own, step: Step) -> Own:
+    if not _known(step):
+        return own
+    own = replace(own, sizes=dict(own.sizes), theirs=set(own.theirs))
+    own.take(step.observation.effects or ())
     return own
 
 

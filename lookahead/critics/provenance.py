@@ -69,8 +69,11 @@ def source_of(state: State, value: str) -> Source:
         return "user"
     best: Source = "nowhere"
     for step in state.steps:
-        if step.observation.origin.kind in ("guard", "model"):
+        said = step.observation
+        if said.origin.kind in ("guard", "model"):
             continue
+        if said.structured is None and wanted not in _folded(said.content):
+            continue  # Most steps, and so it has to be quick.
         kind = _kind(step.observation, wanted)
         if kind == "record":
             return "record"
@@ -78,6 +81,11 @@ def source_of(state: State, value: str) -> Source:
             named = _pointed_to(step, state.goal)
             best = "named prose" if named or best == "named prose" else "prose"
     return best
+
+
+@lru_cache(maxsize=4096)
+def _folded(content: str) -> str:
+    return content.casefold()
 
 
 def _stands_in(value: str, text: str) -> bool:

@@ -14,7 +14,7 @@ from lookahead.critics.effects import judge_effects
 from lookahead.critics.finding import ORDER, Finding, count
 from lookahead.critics.nameset import nameset
 from lookahead.critics.orders import unasked
-from lookahead.critics.own import ground_of, own_work
+from lookahead.critics.own import ground_of, own_history
 from lookahead.critics.paths import PROTECTED, Ground
 from lookahead.critics.places import by_place
 from lookahead.critics.provenance import recipients
@@ -42,6 +42,7 @@ class RuleCritic:
 
     def __init__(self, *, root: str | None = None, protected: Sequence[str] = PROTECTED) -> None:
         self.ground = Ground(root=root, protected=tuple(protected))
+        self._own = own_history(root)
 
     async def __call__(self, state: State, rollout: Rollout, /) -> Verdict:
         with boundary(CriticError, "the rules could not judge this call"):
@@ -66,7 +67,7 @@ class RuleCritic:
         exact = seen is not None and effects is not None and seen.origin.kind == "exact"
         tool = state.tool(action.tool)
         texts = texts_of(action)
-        own = own_work(state, self.ground.root)
+        own = self._own.of(state)
         ground = ground_of(self.ground, own, texts)
         discards = False
         for text in texts:

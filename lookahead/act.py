@@ -293,9 +293,8 @@ class Line:
     async def _considered(self, state: State, action: Action, ruling: Ruling) -> Decision:
         world = self.planner.imagine
         depth = None
-        if world is not None:
-            exact = self.copying
-            depth = self.guard.depth(action.tool, ruling.effect, name_of(world), exact=exact)
+        if world is not None and self.planner.search.calls > 1:
+            depth = self.guard.depth(action.tool, ruling.effect, name_of(world), exact=self.copying)
         planner = self.planner
         if ruling.rule == "allow":
             # Allowed by the spelling of an argument: nothing is imagined, but the rules on text still speak.

@@ -72,7 +72,7 @@ class Planner:
         if scope.cancelled_caught:
             ended = f"the decision's budget of {meter.budget.seconds:g} seconds ended"
         known = [await self._complete(state, one, ended) for one in thinking.known.values()]
-        mine = next(one for one in known if one.rollout.action.digest == proposed.digest)
+        mine = known[0]  # kept before anybody thought of a rival
         abstained = mine.rollout.failure.startswith(NOT_MY_WORLD)
         failure = "" if mine.rollout.steps or abstained else mine.rollout.failure
         return Outcome(

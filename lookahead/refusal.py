@@ -98,6 +98,7 @@ def first_imagined(decision: Decision, action: Action) -> Observation | None:
     """What was imagined to come back from this action, if anything was."""
     wanted = action.digest
     for considered in decision.considered:
-        if considered.rollout.action.digest == wanted and considered.rollout.steps:
+        mine = considered.rollout.action is action or considered.rollout.action.digest == wanted
+        if mine and considered.rollout.steps:
             return considered.rollout.steps[0].observation
     return None

@@ -91,6 +91,9 @@ class Journal:
 
     def doubtful(self, action_digest: str) -> InDoubt | None:
         """Whether this very call, tool and arguments, is in doubt."""
+        with self._store.looking() as db:
+            if not views.is_open(db, action_digest):
+                return None
         with self._store.reading() as db:
             return views.doubtful(db, action_digest)
 

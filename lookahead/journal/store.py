@@ -67,6 +67,14 @@ class Store:
                 yield db
 
     @contextmanager
+    def looking(self) -> Generator[sqlite3.Connection]:
+        """For one statement, which is a consistent view by itself."""
+        self._after_fork()
+        with self._lock, self._named():
+            self._ready()
+            yield self._db
+
+    @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
         """All or nothing: what leaves this block without an error is on the disk."""
         self._after_fork()

@@ -87,6 +87,11 @@ def in_doubt(db: sqlite3.Connection) -> list[InDoubt]:
     return _doubts(db, "SELECT seq FROM open ORDER BY seq", ())
 
 
+def is_open(db: sqlite3.Connection, action_digest: str) -> bool:
+    """Whether an intent of this very call has no end yet: mostly not, so this is asked first."""
+    return db.execute("SELECT 1 FROM open WHERE key = ? LIMIT 1", (action_digest,)).fetchone() is not None
+
+
 def doubtful(db: sqlite3.Connection, action_digest: str) -> InDoubt | None:
     """The same, about one very call."""
     found = _doubts(db, "SELECT seq FROM open WHERE key = ? ORDER BY seq", (action_digest,))

@@ -46,9 +46,17 @@ class Thinking:
     """As deep as the world's record allows; None: as deep as the search likes."""
     known: dict[str, Considered] = field(default_factory=dict[str, Considered])
     notes: list[str] = field(default_factory=list[str])
+    _named: dict[int, tuple[Action, str]] = field(default_factory=dict[int, tuple[Action, str]], repr=False)
 
     def keep(self, considered: Considered) -> None:
-        self.known[considered.rollout.action.digest] = considered
+        self.known[self._name(considered.rollout.action)] = considered
+
+    def _name(self, action: Action) -> str:
+        """Its digest, worked out once for each candidate. The action is kept, so that no other takes its place."""
+        held = self._named.get(id(action))
+        if held is None:
+            held = self._named[id(action)] = (action, action.digest)
+        return held[1]
 
     def horizon(self, wanted: int) -> int:
         """How deep to look: as asked, or less where the world has not earned it. One step is always imagined."""
@@ -79,7 +87,7 @@ class Thinking:
 
     def proposed(self, candidates: Sequence[Action]) -> None:
         for candidate in candidates:
-            self.known.setdefault(candidate.digest, Considered(rollout=Rollout(action=candidate)))
+            self.known.setdefault(self._name(candidate), Considered(rollout=Rollout(action=candidate)))
         self.watch(Proposed(candidates=tuple(candidates)))
 
     async def start(self, state: State, actions: Sequence[Action]) -> list[Rollout]:
@@ -96,9 +104,10 @@ class Thinking:
         async def one(future: tuple[Rollout, Action, str | None]) -> Rollout:
             async with limiter:
                 longer = await self._extend(state, *future)
-            known = self.known.get(longer.action.digest)
+            name = self._name(longer.action)
+            known = self.known.get(name)
             if known is None or len(known.rollout.steps) <= len(longer.steps):
-                self.known[longer.action.digest] = Considered(rollout=longer)
+                self.known[name] = Considered(rollout=longer)
             self.watch(Imagined(action=longer.action, rollout=longer))
             return longer
 

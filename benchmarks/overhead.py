@@ -98,8 +98,9 @@ def on_the_line(function: Any, journal: Journal) -> Any:
 
 def with_the_rules(function: Any, journal: Journal) -> Any:
     """The function as a user gets it back: the rules judge too."""
+    policy = {function.__name__: POLICY[function.__name__]}
     return with_lookahead(
-        function, world=Instant(), critic=critic, policy=POLICY, journal=journal, mode="guard", approve=nobody
+        function, world=Instant(), critic=critic, policy=policy, journal=journal, mode="guard", approve=nobody
     )
 
 

@@ -17,6 +17,41 @@ from lookahead.errors import ConfigError
 T = TypeVar("T")
 
 
+class GivenUp(Exception):
+    """What a call that nobody waits for any more ends with."""
+
+
+class Wanted:
+    """One call that a synchronous caller waits for, which may be given up from the moment that it was asked for.
+
+    An interrupt may come before the portal has handed out anything that could be cancelled, so the call itself looks
+    whether it is still wanted.
+    """
+
+    def __init__(self) -> None:
+        self._wanted = True
+        self._over = False
+        self._scope: anyio.CancelScope | None = None
+
+    async def run(self, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
+        try:
+            with anyio.CancelScope() as self._scope:
+                if self._wanted:
+                    return await function(*args)
+        finally:
+            self._over = True
+        raise GivenUp
+
+    def give_up(self, running: anyio.from_thread.BlockingPortal) -> None:
+        self._wanted = False
+        if not self._over:
+            running.start_task_soon(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._scope is not None and not self._over:
+            self._scope.cancel()
+
+
 class Portal:
     """Starts on the first call, serves the whole process, and ends with it."""
 
@@ -34,11 +69,12 @@ class Portal:
                 "a guarded synchronous function was called from an approver, a critic or a world that runs on the loop "
                 "on which that very call would have to wait; make the function async there, or call it elsewhere"
             )
-        future = self._started().start_task_soon(function, *args)
+        running = self._started()
+        wanted = Wanted()
         try:
-            return future.result()
+            return running.start_task_soon(wanted.run, function, args).result()
         except BaseException:
-            future.cancel()
+            wanted.give_up(running)
             raise
 
     def start(self, function: Callable[..., Awaitable[T]], *args: Any) -> None:

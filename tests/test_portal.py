@@ -1,4 +1,6 @@
 import os
+import signal
+import sys
 import threading
 
 import anyio
@@ -6,7 +8,7 @@ import anyio.lowlevel
 import pytest
 import sniffio
 
-from lookahead.portal import Portal, beside, portal
+from lookahead.portal import GivenUp, Portal, Wanted, beside, portal
 
 
 async def double(value: int) -> int:
@@ -100,25 +102,47 @@ def test_a_child_process_starts_a_loop_of_its_own():
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_an_interrupted_caller_cancels_what_it_was_waiting_for():
-    """Ctrl-C here ends it there."""
-    ours = Portal()
-    ended = threading.Event()
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_interrupted_caller_cancels_what_it_was_waiting_for(backend: str):
+    """Ctrl-C here ends it there, also when it comes before there is anything to wait on."""
+    ours = Portal(backend)
+    ours.call(double, 1)
     main = threading.main_thread().ident
     assert main is not None
+    usual = sys.getswitchinterval()
+    # Threads that take turns this often interrupt the caller at every step of its way.
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(100):
+            ended = threading.Event()
 
-    async def wait() -> None:
-        try:
-            import signal
+            async def wait(ended: threading.Event = ended) -> None:
+                try:
+                    signal.pthread_kill(main, signal.SIGINT)
+                    await anyio.sleep_forever()
+                finally:
+                    ended.set()
 
-            signal.pthread_kill(main, signal.SIGINT)
-            await anyio.sleep_forever()
-        finally:
-            ended.set()
+            with pytest.raises(KeyboardInterrupt):
+                ours.call(wait)
+            assert ended.wait(5)
+    finally:
+        sys.setswitchinterval(usual)
+    assert ours.call(double, 21) == 42
 
-    with pytest.raises(KeyboardInterrupt):
-        ours.call(wait)
-    assert ended.wait(5)
+
+def test_what_was_given_up_before_it_began_does_not_begin():
+    ours = Portal()
+    began: list[int] = []
+
+    async def begin() -> None:
+        began.append(1)
+
+    given_up = Wanted()
+    given_up.give_up(ours._started())
+    with pytest.raises(GivenUp):
+        ours.call(given_up.run, begin, ())
+    assert not began
 
 
 @pytest.mark.anyio

@@ -11,10 +11,11 @@ from typing import Final, TypeAlias
 import anyio
 import anyio.to_thread
 
+from lookahead.canonical import canonical, digest_of
 from lookahead.journal import Approval
 from lookahead.refusal import cleaned, first_imagined, prompt
 from lookahead.show import call_line
-from lookahead.types import Action, Decision, Noun, Tool, canonical, digest_of
+from lookahead.types import Action, Decision, Noun, Tool
 
 _LOOK: Final = 0.2
 """Seconds between two looks at whether the question still stands."""

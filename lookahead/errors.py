@@ -10,7 +10,16 @@
     │   ├── NotMyWorld           it does not know this kind of action: ask the next one
     │   ├── OutOfReach           the call would change something outside of what can be copied
     │   ├── WorldTimeout         it did not answer in time
+    │   ├── Unreadable           it answered, and what it said cannot be read as an observation
     │   └── SandboxMissing       no confinement can be had here, so nothing was run
+    ├── ModelError           a language model could not answer; the message says what to run next
+    │   ├── ModelUnreachable     nobody answers there, or the connection broke and retrying did not help
+    │   ├── ModelNotFound        the endpoint answers, but serves no model of this name
+    │   ├── ModelTimeout         no answer before the deadline
+    │   ├── ModelRefused         it will not answer this
+    │   ├── ModelCutOff          the answer reached its limit of tokens before its end
+    │   ├── ContextTooLong       the prompt does not fit the model
+    │   └── ModelOutOfMemory     the engine has no memory for it
     ├── CriticError          a critic could not be read; never a score of 0
     ├── ProposerError        no rivals could be had
     ├── JournalError         the record cannot be written or read; nothing is executed that is not recorded
@@ -81,7 +90,34 @@ class OutOfReach(WorldError): ...
 class WorldTimeout(WorldError): ...
 
 
+class Unreadable(WorldError): ...
+
+
 class SandboxMissing(WorldError): ...
+
+
+class ModelError(LookaheadError): ...
+
+
+class ModelUnreachable(ModelError): ...
+
+
+class ModelNotFound(ModelError): ...
+
+
+class ModelTimeout(ModelError): ...
+
+
+class ModelRefused(ModelError): ...
+
+
+class ModelCutOff(ModelError): ...
+
+
+class ContextTooLong(ModelError): ...
+
+
+class ModelOutOfMemory(ModelError): ...
 
 
 class CriticError(LookaheadError): ...

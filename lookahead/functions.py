@@ -12,8 +12,9 @@ from pydantic import ConfigDict, JsonValue, PydanticUserError, TypeAdapter, Vali
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from lookahead.canonical import digest_of
 from lookahead.errors import CallError, ConfigError
-from lookahead.types import Action, Observation, Tool, digest_of
+from lookahead.types import Action, Observation, Tool
 
 Function: TypeAlias = Callable[..., Any]
 

@@ -20,9 +20,10 @@ from pydantic import (
     model_validator,
 )
 
+from lookahead.canonical import canonical, digest_of
 from lookahead.errors import ConfigError
 from lookahead.explain import explain, meant, shown
-from lookahead.types import Action, Noun, Tool, ToolEffect, canonical, digest_of
+from lookahead.types import Action, Noun, Tool, ToolEffect
 
 Rule: TypeAlias = Literal["allow", "preview", "ask", "deny"]
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)

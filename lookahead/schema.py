@@ -3,7 +3,8 @@
 from functools import lru_cache
 from typing import Any
 
-from lookahead.types import Action, Tool, canonical
+from lookahead.canonical import canonical
+from lookahead.types import Action, Tool
 
 
 def fits(action: Action, tool: Tool) -> bool:

@@ -1,17 +1,17 @@
-"""The language: seven nouns, three verbs and the small words that they are made of.
+"""The language: seven nouns, four verbs and the small words that they are made of.
 
 Read this file and you know the system. A noun crosses a wire or a disk, so it is frozen and closed. A verb is
 supplied by a user, so it is a Protocol with one method, and a plain `async def` will do.
 """
 
-import hashlib
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Protocol, Self, TypeAlias, cast, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+from lookahead.canonical import as_json, canonical, digest_of, finite, no_constant, no_duplicates
 
 ToolEffect: TypeAlias = Literal["reads", "changes", "destroys", "unknown"]
 """What a tool can do to the world. `unknown` is treated as `changes` until somebody says otherwise."""
@@ -37,37 +37,7 @@ class Noun(BaseModel):
         return copied
 
 
-_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def canonical(value: object) -> str:
-    """The one spelling of a JSON value: sorted keys, ASCII, no NaN; `1`, `1.0` and `true` stay three different things.
-
-    Strings are kept as they are: two Unicode forms of one word are two different arguments, because the tool
-    will see them as different.
-    """
-    return _ENCODER.encode(value)
-
-
-def digest_of(*parts: str) -> str:
-    """A SHA-256 over parts whose borders count: ("ab", "c") and ("a", "bc") differ."""
-    return hashlib.sha256(_ENCODER.encode(parts).encode()).hexdigest()
-
-
-def _finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    _refuse_nan(value)
-    return value
-
-
-def _refuse_nan(value: JsonValue) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("NaN and infinity are not JSON: they compare equal to nothing, so no approval can hold them")
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            _refuse_nan(item)
-
-
-Arguments: TypeAlias = Annotated[dict[str, JsonValue], AfterValidator(_finite)]
+Arguments: TypeAlias = Annotated[dict[str, JsonValue], AfterValidator(finite)]
 
 
 class Tool(Noun):
@@ -103,23 +73,10 @@ class Action(Noun):
     @classmethod
     def parse(cls, tool: str, arguments: str, *, call_id: str | None = None) -> Self:
         """Read arguments as a model wrote them. Duplicate keys, NaN and non-objects raise `ValueError`."""
-        parsed = json.loads(arguments or "{}", object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        parsed = json.loads(arguments or "{}", object_pairs_hook=no_duplicates, parse_constant=no_constant)
         if not isinstance(parsed, dict):
             raise ValueError(f"the arguments of {tool!r} are not a JSON object")
         return cls(tool=tool, arguments=cast(dict[str, JsonValue], parsed), call_id=call_id)
-
-
-def _no_duplicates(pairs: Iterable[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-    found: dict[str, JsonValue] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} occurs twice: what was judged might not be what runs")
-        found[key] = value
-    return found
-
-
-def _no_constant(text: str) -> JsonValue:
-    raise ValueError(f"{text} is not JSON")
 
 
 class Effect(Noun):
@@ -244,23 +201,12 @@ class State(Noun):
                     outcome = canonical([said.content, said.structured, said.failed])
                 except ValueError:
                     # The real world may answer what is not JSON: NaN, a number too long to be written in decimal.
-                    outcome = canonical([said.content, _as_json(said.structured), said.failed])
+                    outcome = canonical([said.content, as_json(said.structured), said.failed])
                 digest = digest_of(digest, step.action.digest, outcome)
         return digest
 
     def tool(self, name: str) -> Tool | None:
         return next((tool for tool in self.tools if tool.name == name), None)
-
-
-def _as_json(value: JsonValue) -> JsonValue:
-    """The same, in what JSON can say."""
-    if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_as_json(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return hex(value) if isinstance(value, int) and value.bit_length() > 10_000 else value
 
 
 class Rollout(Noun):
@@ -336,6 +282,72 @@ class Decision(Noun):
     """What the user should be told although it did not decide: a world that was down, a warning from a new model."""
 
 
+class Message(Noun):
+    """One turn of a chat with a language model."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Asking(Noun):
+    """How a language model is asked. What is None is left to the engine."""
+
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=1)
+    seed: int | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Of thinking and answer together. An answer cut off by it is a failure, not a short answer."""
+    n: int = Field(default=1, ge=1)
+    thinking: bool | None = None
+    schema_of: dict[str, JsonValue] | None = None
+    """The JSON schema that the text has to fit."""
+    choices: tuple[str, ...] = ()
+    """The text has to be one of these."""
+    probabilities: int = Field(default=0, ge=0)
+    """How many of the likeliest tokens to report at each place."""
+    stop: tuple[str, ...] = ()
+    seconds: float | None = Field(default=None, gt=0)
+    """When nobody waits any more, counted from the call; retries included."""
+
+
+class Likely(Noun):
+    """One token, and what else could have stood in its place."""
+
+    token: str
+    probability: float = Field(ge=0, le=1)
+    instead: tuple[tuple[str, float], ...] = ()
+
+
+class Sample(Noun):
+    """One answer of a language model."""
+
+    text: str
+    thought: str = ""
+    ended: Literal["stop", "length", "refused"] = "stop"
+    tokens: tuple[Likely, ...] = ()
+
+
+class Usage(Noun):
+    """What the engine reports; counted by us where it reports nothing."""
+
+    prompt: int = 0
+    cached: int = 0
+    """Of the prompt, how much the engine remembered from before."""
+    generated: int = 0
+    """Thinking included."""
+    counted: Literal["engine", "estimate"] = "engine"
+
+
+class Completion(Noun):
+    """What came of asking once: as many samples as were asked for."""
+
+    samples: tuple[Sample, ...]
+    model: str = ""
+    usage: Usage = Usage()
+    cost: Cost = Cost()
+
+
 class Environment(Protocol):
     """Anything that an action can be done to: real tools, a world model, a copy of a directory, a recording."""
 
@@ -352,6 +364,12 @@ class Critic(Protocol):
     """Somebody who says how good a future is, and what is wrong with it."""
 
     async def __call__(self, state: State, rollout: Rollout, /) -> Verdict: ...
+
+
+class Complete(Protocol):
+    """One call to a language model."""
+
+    async def __call__(self, messages: Sequence[Message], asking: Asking, /) -> Completion: ...
 
 
 @runtime_checkable

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookahead.approval import Request, ask, binding_of, somebody_is_there, terminal
+from lookahead.canonical import digest_of
 from lookahead.guard import at_once
 from lookahead.show import call_line
 from lookahead.testing import No, Yes, call, state_of
-from lookahead.types import Action, Observation, Tool, digest_of
+from lookahead.types import Action, Observation, Tool
 
 STATE = state_of(changes=["write"])
 WRITE = call("write", path="a")

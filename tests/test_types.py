@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lookahead.canonical import canonical, digest_of
 from lookahead.types import (
     GUARD,
     REAL,
@@ -23,8 +24,6 @@ from lookahead.types import (
     Step,
     Tool,
     Verdict,
-    canonical,
-    digest_of,
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)

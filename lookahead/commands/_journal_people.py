@@ -6,12 +6,12 @@ import secrets
 import sys
 import time
 
+from lookahead.canonical import digest_of
 from lookahead.commands._listing import confirmed, emit, named, opened, when
 from lookahead.journal import Approval, Granted, Resolved
 from lookahead.refusal import prompt
 from lookahead.settings import Settings
 from lookahead.show import call_line
-from lookahead.types import digest_of
 
 
 def approve(args: argparse.Namespace) -> int:

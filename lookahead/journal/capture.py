@@ -9,11 +9,11 @@ from typing import Any, Final, Protocol, cast
 
 from pydantic import JsonValue
 
+from lookahead.canonical import digest_of
 from lookahead.errors import JournalCorrupt
 from lookahead.journal.chain import Row
 from lookahead.journal.entries import ENTRY, Decided, Entry, Granted, Intended, Spent
 from lookahead.journal.owner import me
-from lookahead.types import digest_of
 
 CAP: Final = 64 * 1024
 """How many characters of one observation are kept."""

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias, cast
 
 from pydantic import JsonValue
 
-from lookahead.types import canonical
+from lookahead.canonical import canonical
 
 Same: TypeAlias = Literal["exact", "normalised", "no"]
 

@@ -12,8 +12,9 @@ from typing import Generic, TypeVar
 
 import anyio
 
+from lookahead.canonical import digest_of
 from lookahead.errors import NotMyWorld
-from lookahead.types import Action, State, Step, digest_of
+from lookahead.types import Action, State, Step
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from lookahead.canonical import digest_of
 from lookahead.journal import (
     Journal,
 )
-from lookahead.types import digest_of
 
 Run = Callable[..., tuple[int, str, str]]
 

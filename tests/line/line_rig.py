@@ -35,13 +35,14 @@ from lookahead.act import Line
 from lookahead.adapters import wrap_function
 from lookahead.approval import binding_of
 from lookahead.budget import Budget, Meter
+from lookahead.canonical import canonical, digest_of
 from lookahead.errors import LookaheadError
 from lookahead.guard import Guard
 from lookahead.journal import Approval, Granted, InDoubt, Journal, Resolved, owner
 from lookahead.planner import Planner
 from lookahead.search import BestOf
 from lookahead.session import Session
-from lookahead.types import Action, Observation, State, canonical, digest_of
+from lookahead.types import Action, Observation, State
 
 NOTHING = digest_of(canonical([False, []]))
 """What an exact copy showed that nothing would happen in."""

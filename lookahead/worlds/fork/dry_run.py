@@ -7,9 +7,10 @@ from typing import Final, cast
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from lookahead.canonical import canonical
 from lookahead.errors import NotMyWorld, WorldError, boundary
 from lookahead.policy import DryRunFlag
-from lookahead.types import Action, Effect, Environment, Observation, Origin, State, Tool, canonical
+from lookahead.types import Action, Effect, Environment, Observation, Origin, State, Tool
 from lookahead.worlds.branch import steps_to_replay
 
 log: Final = logging.getLogger("lookahead")

@@ -152,7 +152,7 @@ def forget_doubt(db: sqlite3.Connection, chance: random.Random) -> None:
         (
             lambda: db.execute("DELETE FROM open WHERE call = ?", (call,)),
             lambda: db.execute("UPDATE open SET key = ? WHERE call = ?", (key[::-1], call)),
-            lambda: db.execute("INSERT INTO open VALUES ('forged', ?, ?)", (key, seq)),
+            lambda: db.execute("INSERT INTO open (call, key, seq) VALUES ('forged', ?, ?)", (key, seq)),
             lambda: db.execute("UPDATE open SET seq = seq - 1 WHERE call = ?", (call,)),
         )
     )()
@@ -243,6 +243,6 @@ def cut_off(db: sqlite3.Connection, chance: random.Random) -> None:
     db.execute("UPDATE head SET seq = ?, hash = ?", (last[0], last[9]))
     db.execute("DELETE FROM open")
     db.execute(
-        "INSERT INTO open SELECT call, key, seq FROM rows AS i WHERE kind = 'intended' AND NOT EXISTS"
+        "INSERT INTO open (call, key, seq) SELECT call, key, seq FROM rows AS i WHERE kind = 'intended' AND NOT EXISTS"
         " (SELECT 1 FROM rows AS r WHERE r.kind IN ('resulted', 'resolved') AND r.call = i.call)"
     )

@@ -7,6 +7,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import anyio
@@ -21,35 +22,83 @@ class GivenUp(Exception):
     """What a call that nobody waits for any more ends with."""
 
 
-class Wanted:
+class Turn:
     """One call that a synchronous caller waits for, which may be given up from the moment that it was asked for.
 
-    An interrupt may come before the portal has handed out anything that could be cancelled, so the call itself looks
-    whether it is still wanted.
+    An interrupt may come before there is anything that could be cancelled, so the call itself looks whether it is
+    still wanted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+        self._function, self._args = function, args
         self._wanted = True
-        self._over = False
         self._scope: anyio.CancelScope | None = None
+        self._over = threading.Lock()
+        self._over.acquire()
+        self._result: Any = None
+        self._error: BaseException | None = None
 
-    async def run(self, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
+    async def run(self) -> None:
+        """On the loop. What it ends with is for the caller: only being cancelled from outside is for the loop too."""
         try:
             with anyio.CancelScope() as self._scope:
-                if self._wanted:
-                    return await function(*args)
+                if not self._wanted:
+                    raise GivenUp
+                self._result = await self._function(*self._args)
+        except BaseException as error:
+            self._error = error
+            if isinstance(error, anyio.get_cancelled_exc_class()):
+                raise
         finally:
-            self._over = True
-        raise GivenUp
+            self._scope = None
+            self._over.release()
 
-    def give_up(self, running: anyio.from_thread.BlockingPortal) -> None:
-        self._wanted = False
-        if not self._over:
-            running.start_task_soon(self._cancel)
-
-    def _cancel(self) -> None:
-        if self._scope is not None and not self._over:
+    def stop(self) -> None:
+        """On the loop."""
+        if self._scope is not None:
             self._scope.cancel()
+
+    def wait(self) -> None:
+        """In the caller's thread."""
+        self._over.acquire()
+
+    def give_up(self) -> None:
+        self._wanted = False
+
+    def result(self) -> Any:
+        if self._error is None:
+            return self._result
+        try:
+            raise self._error
+        finally:
+            self._error = None  # or it would hold itself, by way of its traceback
+
+
+@dataclass(frozen=True)
+class Running:
+    """An event loop in its thread."""
+
+    portal: anyio.from_thread.BlockingPortal
+    loop: asyncio.AbstractEventLoop | None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+
+    def soon(self, turn: Turn) -> None:
+        if self.loop is None:
+            self.portal.start_task_soon(turn.run)
+        else:
+            # The way through the portal takes a caller twice as long.
+            self.loop.call_soon_threadsafe(self._begin, turn)
+
+    def stop_soon(self, turn: Turn) -> None:
+        if self.loop is None:
+            self.portal.start_task_soon(turn.stop)
+        else:
+            self.loop.call_soon_threadsafe(turn.stop)
+
+    def _begin(self, turn: Turn) -> None:
+        task = asyncio.ensure_future(turn.run())
+        self.tasks.add(task)  # the loop itself holds its tasks loosely
+        task.add_done_callback(self.tasks.discard)
 
 
 class Portal:
@@ -58,7 +107,7 @@ class Portal:
     def __init__(self, backend: str = "asyncio") -> None:
         self._backend = backend
         self._lock = threading.Lock()
-        self._portal: anyio.from_thread.BlockingPortal | None = None
+        self._running: Running | None = None
         self._pid = 0
         self._thread = 0
 
@@ -70,28 +119,35 @@ class Portal:
                 "on which that very call would have to wait; make the function async there, or call it elsewhere"
             )
         running = self._started()
-        wanted = Wanted()
+        turn = Turn(function, args)
         try:
-            return running.start_task_soon(wanted.run, function, args).result()
+            running.soon(turn)
+            turn.wait()
         except BaseException:
-            wanted.give_up(running)
+            turn.give_up()
+            running.stop_soon(turn)
             raise
+        return turn.result()
 
     def start(self, function: Callable[..., Awaitable[T]], *args: Any) -> None:
         """Run beside the caller, who does not wait."""
-        self._started().start_task_soon(function, *args)
+        self._started().portal.start_task_soon(function, *args)
 
-    def _started(self) -> anyio.from_thread.BlockingPortal:
+    def _started(self) -> Running:
+        # Threads do not survive a fork: a child starts a loop of its own.
+        running = self._running
+        if running is not None and self._pid == os.getpid():
+            return running
         with self._lock:
-            # Threads do not survive a fork: a child starts a loop of its own.
-            if self._portal is None or self._pid != os.getpid():
-                ready: list[anyio.from_thread.BlockingPortal] = []
+            if self._running is None or self._pid != os.getpid():
+                ready: list[Running] = []
                 up = threading.Event()
 
                 async def serve() -> None:
                     self._thread = threading.get_ident()
+                    loop = asyncio.get_running_loop() if self._backend == "asyncio" else None
                     async with anyio.from_thread.BlockingPortal() as portal:
-                        ready.append(portal)
+                        ready.append(Running(portal, loop))
                         up.set()
                         await portal.sleep_until_stopped()
 
@@ -100,8 +156,8 @@ class Portal:
                     target=anyio.run, args=(serve,), kwargs={"backend": self._backend}, name="lookahead", daemon=True
                 ).start()
                 up.wait()
-                self._portal, self._pid = ready[0], os.getpid()
-            return self._portal
+                self._running, self._pid = ready[0], os.getpid()
+            return self._running
 
 
 portal = Portal()

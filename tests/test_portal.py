@@ -8,7 +8,7 @@ import anyio.lowlevel
 import pytest
 import sniffio
 
-from lookahead.portal import GivenUp, Portal, Wanted, beside, portal
+from lookahead.portal import GivenUp, Portal, Turn, beside, portal
 
 
 async def double(value: int) -> int:
@@ -138,10 +138,12 @@ def test_what_was_given_up_before_it_began_does_not_begin():
     async def begin() -> None:
         began.append(1)
 
-    given_up = Wanted()
-    given_up.give_up(ours._started())
+    given_up = Turn(begin, ())
+    given_up.give_up()
+    ours._started().soon(given_up)
+    given_up.wait()
     with pytest.raises(GivenUp):
-        ours.call(given_up.run, begin, ())
+        given_up.result()
     assert not began
 
 

@@ -16,6 +16,8 @@ from lookahead.types import Noun
 
 GENESIS: Final = "0" * 64
 COLUMNS: Final = "seq, at, run, call, kind, name, key, body, prev, hash"
+HEAD: Final = "SELECT seq, hash FROM head"
+_INSERT: Final = f"INSERT INTO rows ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,21 +56,21 @@ class Broken(Exception):
 
 
 def hashed(prev: str, seq: int, at: float, row: Row) -> str:
-    """Over the previous hash and every stored column."""
-    columns = [prev, seq, at, row.run, row.call, row.kind, row.name, row.key, row.body]
-    return hashlib.sha256(json.dumps(columns).encode()).hexdigest()
+    """Over the previous hash and every stored column; the body last, so that it need not be escaped."""
+    columns = json.dumps([prev, seq, at, row.run, row.call, row.kind, row.name, row.key])
+    return hashlib.sha256((columns + "\n" + row.body).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def link(db: sqlite3.Connection, rows: list[Row], at: float) -> list[int]:
     """Append rows at the head. Inside the caller's transaction, so no other process can come between."""
-    seq, prev = db.execute("SELECT seq, hash FROM head").fetchone()
+    seq, prev = db.execute(HEAD).fetchone()
     places: list[int] = []
     for row in rows:
         seq += 1
         this = hashed(prev, seq, at, row)
         values = (seq, at, row.run, row.call, row.kind, row.name, row.key, row.body, prev, this)
         try:
-            db.execute(f"INSERT INTO rows ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            db.execute(_INSERT, values)
         except sqlite3.IntegrityError as error:
             raise _twice(row) from error
         places.append(seq)
@@ -79,7 +81,7 @@ def link(db: sqlite3.Connection, rows: list[Row], at: float) -> list[int]:
 
 def head(db: sqlite3.Connection) -> tuple[int, str] | None:
     """The number and the hash of the last row."""
-    return db.execute("SELECT seq, hash FROM head").fetchone()
+    return db.execute(HEAD).fetchone()
 
 
 def holds(db: sqlite3.Connection, seq: int, this: str) -> bool:

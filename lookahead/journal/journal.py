@@ -80,7 +80,7 @@ class Journal:
             if isinstance(entry, Intended):
                 db.execute("INSERT INTO open (call, key, seq) VALUES (?, ?, ?)", (row.call, row.key, seq))
             elif isinstance(entry, Resulted | Resolved):
-                db.execute("DELETE FROM open WHERE call = ?", (row.call,))
+                db.execute(_CLOSED, (row.call, row.call))
             elif isinstance(entry, Spent):
                 _spendable(db, entry, now)
 
@@ -207,6 +207,12 @@ class Journal:
 
     def close(self) -> None:
         self._store.close()
+
+
+_CLOSED: Final = """
+    DELETE FROM open
+    WHERE key = (SELECT key FROM rows WHERE call = ? AND kind = 'intended') AND call = ?
+"""
 
 
 def _settleable(db: sqlite3.Connection, entry: Resolved) -> None:

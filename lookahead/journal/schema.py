@@ -26,19 +26,13 @@ STATEMENTS: Final = (
     # Changed in the transaction that appends, so that rows missing at the end are missed.
     "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL)",
     # The intents without an end: asked before every call that changes something, so it must not be a search.
-    "CREATE TABLE open (call TEXT PRIMARY KEY, key TEXT NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE INDEX open_key ON open (key)",
-    # Once, also for two processes: a decision, an act, its result, its settlement, the use of an approval.
-    "CREATE UNIQUE INDEX once_intended ON rows (call) WHERE kind = 'intended'",
-    "CREATE UNIQUE INDEX once_resulted ON rows (call) WHERE kind = 'resulted'",
-    "CREATE UNIQUE INDEX once_foreseen ON rows (call) WHERE kind = 'foreseen'",
-    "CREATE UNIQUE INDEX once_resolved ON rows (call) WHERE kind = 'resolved'",
+    "CREATE TABLE open (key TEXT, call TEXT, seq INTEGER NOT NULL, PRIMARY KEY (key, call)) WITHOUT ROWID",
+    # Once, also for two processes: a decision, an act, its result, its settlement, the use of an approval. One index
+    # for all that belongs to a call, because each page that a call touches is written to the disk twice.
+    "CREATE UNIQUE INDEX once ON rows (call, kind) WHERE call IS NOT NULL",
     "CREATE UNIQUE INDEX once_spent ON rows (key) WHERE kind = 'spent'",
     "CREATE UNIQUE INDEX once_granted ON rows (name) WHERE kind = 'granted'",
-    "CREATE UNIQUE INDEX once_decided ON rows (call) WHERE kind = 'decided'",
-    "CREATE INDEX decided_name ON rows (name) WHERE kind = 'decided'",
-    "CREATE INDEX intended_name ON rows (name) WHERE kind = 'intended'",
-    "CREATE INDEX interrupted_call ON rows (call) WHERE kind = 'interrupted'",
+    "CREATE INDEX named ON rows (name, kind) WHERE name IS NOT NULL",
     "CREATE INDEX granted_key ON rows (key) WHERE kind = 'granted'",
     "CREATE INDEX started_run ON rows (run) WHERE kind = 'started'",
     "CREATE INDEX pruned_seq ON rows (seq) WHERE kind = 'pruned'",

@@ -76,7 +76,7 @@ def test_a_hash_covers_every_column() -> None:
         ("DELETE FROM head", 0, None, "there should be one record of the last row, and there are 0"),
         ("UPDATE head SET hash = x'00'", 0, None, "the record of the last row cannot be read"),
         ("DELETE FROM open", 11, 11, "the list of calls without a result is wrong about call c4"),
-        ("INSERT INTO open VALUES ('c1', 'k', 2)", 11, 2, "the list of calls without a result is wrong about call c1"),
+        ("INSERT INTO open VALUES ('k', 'c1', 2)", 11, 2, "the list of calls without a result is wrong about call c1"),
         ("CREATE TABLE more (x)", 0, None, "its tables, indexes or views are not those that Lookahead made"),
     ],
 )

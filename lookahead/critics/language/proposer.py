@@ -1,0 +1,160 @@
+"""What else the agent could do: calls that a language model thinks of, from the agent's own tools."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from lookahead.critics.language.answers import as_object, name_of
+from lookahead.critics.language.calls import call_schema
+from lookahead.critics.language.fence import Fence, clipped
+from lookahead.critics.language.loading import prompt
+from lookahead.critics.language.material import as_text, call_text
+from lookahead.errors import ConfigError, ModelError, ProposerError
+from lookahead.schema import fits
+from lookahead.types import Action, Asking, Complete, Completion, Message, Sample, State, Step, Tool
+
+_DESCRIBED: Final = 2_000
+_GOAL: Final = 4_000
+_SITUATION: Final = 4_000
+_STEP: Final = 2_000
+_BLOCK: Final = 12
+"""Old steps leave the prompt in blocks, so that it begins the same for many steps and engines remember it."""
+
+
+class LanguageProposer:
+    """Asks for the next call several times at once, and returns what differs, the most frequent first.
+
+    Each answer is asked for as the best next call, not as an alternative. So where all of them are what the agent
+    itself proposed, that is agreement: there is nothing to choose from.
+    """
+
+    def __init__(
+        self,
+        complete: Complete,
+        *,
+        samples: int | None = None,
+        temperature: float = 1.0,
+        thinking: bool = False,
+        max_tokens: int | None = None,
+        past: int = 24,
+        seconds: float | None = 60.0,
+    ) -> None:
+        """`samples`: answers to draw, where that is more than are wanted. `past`: so many earlier steps are shown."""
+        if (samples is not None and samples < 1) or past < 0:
+            raise ConfigError(f"samples={samples}, past={past}: at least one answer, and no fewer than 0 earlier steps")
+        self.complete = complete
+        self.name = f"proposer:{name_of(complete)}"
+        self.samples = samples
+        self.past = past
+        self.asking = Asking(
+            temperature=temperature,
+            thinking=thinking,
+            max_tokens=max_tokens or (8_192 if thinking else 1_024),
+            seconds=seconds,
+        )
+        self._fence = Fence()
+
+    async def __call__(self, state: State, n: int, /) -> Sequence[Action]:
+        if n < 1:
+            return []
+        if not state.tools:
+            raise ProposerError(f"{self.name} was told of no tools, so there is no call that it could propose")
+        schema = call_schema(state.tools)
+        asking = self.asking.model_copy(update={"n": max(n, self.samples or n), "schema_of": schema})
+        try:
+            completion = await self.complete(self.messages(state), asking)
+        except ModelError as cause:
+            raise ProposerError(f"{self.name} gave no answer: {cause}") from cause
+        return self._read(completion, state)[:n]
+
+    def messages(self, state: State) -> tuple[Message, ...]:
+        """What the model is shown. It only grows at its end, but for the question and what became too old."""
+        tools = "\n".join(_described(tool) for tool in state.tools)
+        parts = [
+            self._fence.around("tools", tools),
+            self._fence.around("goal", clipped(state.goal, _GOAL) or "(nobody said what the goal is)"),
+        ]
+        if state.situation:
+            parts.append(self._fence.around("situation at first", clipped(state.situation, _SITUATION)))
+        steps = _recent(state.steps, self.past)
+        parts += [self._fence.around("step taken", _told(step)) for step in steps]
+        return (
+            Message(role="system", content=prompt("proposer")),
+            Message(role="user", content="\n\n".join([*parts, prompt("proposer_question")])),
+        )
+
+    def _read(self, completion: Completion, state: State) -> list[Action]:
+        """What could be done, each different call once; what agrees most comes first."""
+        found: dict[str, Action] = {}
+        votes: Counter[str] = Counter()
+        why: Counter[str] = Counter()
+        for sample in completion.samples:
+            try:
+                action = call_of(sample, state)
+            except ValueError as cause:
+                why[str(cause)] += 1
+                continue
+            digest = action.digest
+            found.setdefault(digest, action)
+            votes[digest] += 1
+        if not found:
+            said = "; ".join(f"{number} times: {cause}" for cause, number in why.most_common(3)) or "there is no answer"
+            raise ProposerError(
+                f"{self.name} proposed nothing that the agent could do ({said}); "
+                "give it another model, or an endpoint that can hold a model to a JSON schema"
+            )
+        return [found[digest] for digest, _ in votes.most_common()]
+
+
+def call_of(sample: Sample, state: State) -> Action:
+    """The call that an answer names. ValueError where it is none that this agent could make."""
+    said = as_object(sample, _ANSWER)["call"]
+    tool = state.tool(said["tool"])
+    if tool is None:
+        raise ValueError("the agent has no such tool")
+    arguments: Any = said["arguments"]
+    try:
+        # Some models write the arguments as a text that holds JSON.
+        action = Action.parse(tool.name, arguments if isinstance(arguments, str) else json.dumps(arguments))
+        as_text(action.arguments).encode()
+    except (ValueError, RecursionError):
+        raise ValueError("its arguments are no JSON object that could be sent") from None
+    if not fits(action, tool):
+        raise ValueError("its arguments do not fit the tool")
+    return action
+
+
+_ANSWER: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "call": {
+            "type": "object",
+            "properties": {"tool": {"type": "string"}, "arguments": {"type": ["object", "string"]}},
+            "required": ["tool", "arguments"],
+            "additionalProperties": False,
+        }
+    },
+    "required": ["call"],
+    "additionalProperties": False,
+}
+"""What is read at least; what fits the tool is looked at afterwards."""
+
+
+def _recent(steps: Sequence[Step], most: int) -> Sequence[Step]:
+    over = len(steps) - most
+    return steps if over <= 0 else steps[-(-over // _BLOCK) * _BLOCK :]
+
+
+def _described(tool: Tool) -> str:
+    return as_text(
+        {"name": tool.name, "description": clipped(tool.description, _DESCRIBED), "parameters": tool.parameters}
+    )
+
+
+def _told(step: Step) -> str:
+    failed = " (failed)" if step.observation.failed else ""
+    said = step.observation.content or (
+        "" if step.observation.structured is None else as_text(step.observation.structured)
+    )
+    return f"{call_text(step.action, _STEP)}\nanswer{failed}:\n{clipped(said, _STEP) or '(nothing)'}"

@@ -146,6 +146,8 @@ class Portal:
                 async def serve() -> None:
                     self._thread = threading.get_ident()
                     loop = asyncio.get_running_loop() if self._backend == "asyncio" else None
+                    if loop is not None:
+                        _say_that_this_is_asyncio()
                     async with anyio.from_thread.BlockingPortal() as portal:
                         ready.append(Running(portal, loop))
                         up.set()
@@ -158,6 +160,15 @@ class Portal:
                 up.wait()
                 self._running, self._pid = ready[0], os.getpid()
             return self._running
+
+
+def _say_that_this_is_asyncio() -> None:
+    """For all that runs in this thread: the context that a call brings along may say which loop its caller is on."""
+    try:
+        import sniffio
+    except ImportError:
+        return  # then nobody says it in a context either
+    sniffio.thread_local.name = "asyncio"
 
 
 portal = Portal()

@@ -85,6 +85,16 @@ def test_the_thread_does_not_keep_the_process_alive():
     assert all(thread.daemon for thread in names)
 
 
+@pytest.mark.anyio
+async def test_a_synchronous_call_may_come_from_code_that_runs_on_a_loop_of_either_kind():
+    async def kind() -> str:
+        await anyio.lowlevel.checkpoint()
+        with anyio.CancelScope():
+            return (await where())[0]
+
+    assert Portal().call(kind) == "asyncio"
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_a_child_process_starts_a_loop_of_its_own():
     ours = Portal()

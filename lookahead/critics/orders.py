@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from lookahead.canonical import as_json
 from lookahead.critics.finding import Finding, caution
 from lookahead.critics.history import History
 from lookahead.critics.nameset import nameset
@@ -74,7 +75,15 @@ def _commanded(before: bool, step: Step) -> bool:
     said = step.observation
     if before or said.origin.kind in ("guard", "model"):
         return before
-    return _commands(said.content) or bool(said.structured and _commands(json.dumps(said.structured)))
+    return _commands(said.content) or bool(said.structured and _commands(_written(said.structured)))
+
+
+def _written(structured: JsonValue) -> str:
+    try:
+        return json.dumps(structured)
+    except ValueError:
+        # A number too long to be written in decimal.
+        return json.dumps(as_json(structured))
 
 
 _HIJACKED: Final = History(lambda: False, _commanded)

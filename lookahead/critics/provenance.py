@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias, cast
 
+from lookahead.canonical import as_json
 from lookahead.critics.finding import Finding, caution, danger
 from lookahead.critics.nameset import nameset
 from lookahead.critics.orders import HIJACK, NOT_USER, acts, hijacked, leaves
@@ -154,7 +155,7 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, str):
         yield value
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
+        yield str(as_json(value))
 
 
 def _telling(value: str) -> bool:

@@ -6,7 +6,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from lookahead.journal import Agreement
-from lookahead.ledger.alike import Same, same_text, same_value
+from lookahead.ledger.alike import Same, same_text, same_value, spelled
 from lookahead.types import Effect, Observation, ToolEffect
 
 _EXCERPT = 80
@@ -47,7 +47,7 @@ def _structured(imagined: Observation, real: Observation) -> tuple[Same, str]:
         spoken = bool(real.content.strip())
         return ("normalised", "") if spoken else ("no", "structured: only one of the two has it")
     how = same_value(one, other)
-    return how, "" if how != "no" else f"structured: {_difference(str(one), str(other))}"
+    return how, "" if how != "no" else f"structured: {_difference(spelled(one), spelled(other))}"
 
 
 def _effects(imagined: tuple[Effect, ...] | None, real: tuple[Effect, ...] | None) -> tuple[Same, str]:

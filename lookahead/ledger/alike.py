@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias, cast
 
 from pydantic import JsonValue
 
-from lookahead.canonical import canonical
+from lookahead.canonical import as_json, canonical
 
 Same: TypeAlias = Literal["exact", "normalised", "no"]
 
@@ -64,7 +64,15 @@ def canonical_or_text(value: JsonValue) -> str:
     try:
         return canonical(value)
     except ValueError:
-        return repr(value)
+        return spelled(value)
+
+
+def spelled(value: JsonValue) -> str:
+    """As Python writes it, but for numbers that are too long for that."""
+    try:
+        return str(value)
+    except ValueError:
+        return str(as_json(value))
 
 
 class _Names:
@@ -91,7 +99,7 @@ class _Names:
 
     def _number(self, one: float, other: float, name: str) -> bool:
         if _PID.search(name):
-            return self._one_to_one("pid", str(one), str(other))
+            return self._one_to_one("pid", spelled(one), spelled(other))
         if _LASTED.search(name):
             return True
         if _MEASURED.search(name):
@@ -121,9 +129,13 @@ def _numeric(value: JsonValue) -> bool:
 def _close(one: float, other: float) -> bool:
     """Near each other, be it in seconds, milliseconds, microseconds or nanoseconds since 1970."""
     scale = 1.0
-    while min(one, other) / scale > 1e11:
-        scale *= 1000
-    return abs(one - other) / scale < NEAR and not one / scale % 60 == other / scale % 60 == 0
+    try:
+        while min(one, other) / scale > 1e11:
+            scale *= 1000
+        return abs(one - other) / scale < NEAR and not one / scale % 60 == other / scale % 60 == 0
+    except OverflowError:
+        # No time: a number above all that a float can be.
+        return False
 
 
 def _parts(text: str) -> tuple[str, list[tuple[str, str]]]:

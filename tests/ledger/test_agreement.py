@@ -267,3 +267,14 @@ def test_a_normalised_part_makes_the_whole_normalised() -> None:
     assert agree(one, other) == Agreement(agreed=True, changed=False, how="normalised")
     again = agree(Observation(content="a ", structured=1), Observation(content="a", structured=1))
     assert (again.agreed, again.how) == (True, "normalised")
+
+
+@pytest.mark.parametrize("name", ["count", "pid", "time", "elapsed", "seconds"])
+def test_numbers_beyond_all_measure_are_compared_like_any_other(name: str) -> None:
+    endless = 10**5000
+    assert structured({name: endless}, {name: endless}) == "exact"
+    assert structured([{name: endless}], [{name: endless}, 1]) == "no"
+    alike = {"pid": "normalised", "elapsed": "normalised"}.get(name, "no")
+    assert structured({name: endless}, {name: 1.5e9}) == alike
+    assert structured({name: 10**400}, {name: 1.5e9}) == alike
+    assert structured(endless, 1) == structured({name: [endless]}, {name: 5}) == "no"

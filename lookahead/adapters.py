@@ -4,6 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import CoroutineType
 from typing import Any, Protocol, TypeGuard, TypeVar, cast
 
 from lookahead.errors import ConfigError, Refused, Swapped
@@ -165,7 +166,7 @@ class GuardedCall:
             return self._answered(begun)
         try:
             value = self._run(begun, args, kwargs)
-            if inspect.iscoroutine(value):
+            if issubclass(type(value), CoroutineType):
                 # An async rival does a sync function's work: the caller cannot await it.
                 value = portal.call(_awaitable, value)
         except BaseException as error:

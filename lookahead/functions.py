@@ -3,12 +3,13 @@
 import base64
 import inspect
 import typing
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias, cast
 
-from pydantic import ConfigDict, JsonValue, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -205,13 +206,34 @@ def jsonable(value: Any) -> JsonValue:
         return [jsonable(item) for item in cast(list[Any], value)]
     if isinstance(value, dict) and all(isinstance(key, str) for key in cast(dict[Any, Any], value)):
         return {key: jsonable(item) for key, item in cast(dict[str, Any], value).items()}
-    if isinstance(value, Iterator):
-        # To look into it would use it up.
+    if _read_once(value):
         return _opaque(value)
     try:
         return cast(JsonValue, to_jsonable_python(value, fallback=_opaque))
     except (PydanticSerializationError, ValueError):
         return _opaque(value)
+
+
+def _read_once(value: Any) -> bool:
+    """Whether it is or holds something that can be read only once, so that to look into it would use it up."""
+    seen: set[int] = set()
+    left: list[Any] = [value]
+    while left:
+        one = left.pop()
+        if type(one) in _PLAIN or id(one) in seen:
+            continue
+        if isinstance(one, Iterator):
+            return True
+        seen.add(id(one))
+        if isinstance(one, dict):
+            left += cast(dict[Any, Any], one).values()
+        elif isinstance(one, list | tuple | set | frozenset | deque):
+            left += cast(list[Any], one)
+        elif is_dataclass(one) and not inspect.isclass(one):
+            left += [getattr(one, field.name, None) for field in fields(one)]
+        elif isinstance(one, BaseModel):
+            left += [*vars(one).values(), *(one.model_extra or {}).values()]
+    return False
 
 
 def _unpacked(value: Any) -> Any:

@@ -24,6 +24,8 @@ JOURNAL: Final = ".lookahead/journal.db"
 _PREFIX: Final = "LOOKAHEAD_"
 _ELSEWHERE: Final = ("config", "debug", "sandbox", "no_sandbox", "examples")
 """Variables that are read in other places, and here."""
+_PLACES: Final = ("directory", "sqlite")
+"""Worlds that are named by a path."""
 
 
 class Settings(Noun):
@@ -59,6 +61,8 @@ class Settings(Noun):
         if path and (not named or "journal" in settings.model_fields_set):
             # So that every folder of a project writes the same record.
             settings = settings.model_copy(update={"journal": _beside(path, settings.journal)})
+        if path:
+            settings = settings.model_copy(update={"world": _world_beside(path, settings.world)})
         said: dict[str, Any] = {
             key: environment[name]
             for key in ("world", "mode", "journal", "goal")
@@ -72,7 +76,7 @@ class Settings(Noun):
         if limits:
             said["budget"] = {**settings.budget.model_dump(), **limits}
         if "LOOKAHEAD_POLICY" in environment:
-            said["policy"] = cls.load(Path(environment["LOOKAHEAD_POLICY"])).policy
+            said["policy"] = _policy_in(Path(environment["LOOKAHEAD_POLICY"]))
         try:
             return cls.model_validate({**{name: getattr(settings, name) for name in cls.model_fields}, **said})
         except ValidationError as cause:
@@ -81,8 +85,8 @@ class Settings(Noun):
     @classmethod
     def _read(cls, content: Mapping[str, Any], where: str) -> "Settings":
         content = dict(content)
-        policy = content.pop("policy", {})
-        if not isinstance(policy, Mapping):
+        policy = content.pop("policy", None)
+        if policy is not None and not isinstance(policy, Mapping):
             raise ConfigError(f"{where}: [policy] is a table, not {shown(policy)}")
         for key in content.keys() - cls.model_fields.keys():
             if content[key] in RULES or (isinstance(content[key], Mapping) and _like_a_line(content[key])):
@@ -94,7 +98,9 @@ class Settings(Noun):
             settings = cls.model_validate(content)
         except ValidationError as cause:
             raise ConfigError(explain(cause, where, cls)) from cause
-        ruled = Policy.read(cast(Mapping[str, Any], policy), f"[policy] of {where}") if policy else Policy()
+        if policy is None:
+            return settings
+        ruled = Policy.read(cast(Mapping[str, Any], policy), f"[policy] of {where}")
         return settings.model_copy(update={"policy": ruled})
 
 
@@ -111,7 +117,18 @@ def policy_of(given: "Policy | Mapping[str, Any] | str | os.PathLike[str]") -> P
             f"policy={shown(given)} is no policy; it is a Policy, a mapping of tools to rules, or the path of a file: "
             'policy={"delete_*": "deny"}'
         )
-    return Settings.load(Path(given)).policy
+    return _policy_in(Path(given))
+
+
+def _policy_in(path: Path) -> Policy:
+    """The policy of a file that was named for it. One that says nothing of a policy is not the file that was meant."""
+    settings = Settings.load(path)
+    if "policy" not in settings.model_fields_set:
+        raise ConfigError(
+            f"{path} was named for its policy and holds none. Add the table to it, or name another file:\n"
+            '  [policy]\n  "delete_*" = "deny"\n(An empty [policy] will do, and means the default one.)'
+        )
+    return settings.policy
 
 
 def _like_a_line(content: Mapping[str, Any]) -> bool:
@@ -134,6 +151,11 @@ def _beside(path: Path, journal: str) -> str:
     if journal == ":memory:":
         return journal
     return str(path.absolute().parent / Path(journal).expanduser())
+
+
+def _world_beside(path: Path, world: str) -> str:
+    kind, colon, rest = world.partition(":")
+    return f"{kind}:{_beside(path, rest)}" if colon and rest and kind in _PLACES else world
 
 
 def _nearest(start: Path, home: Path) -> Path | None:

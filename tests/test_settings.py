@@ -250,6 +250,49 @@ def test_a_journal_elsewhere_stays_there(tmp_path: Path, monkeypatch: pytest.Mon
     assert Settings.found(tmp_path, {"LOOKAHEAD_JOURNAL": "here.db"}).journal == "here.db"
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("directory:.", "directory:{home}"),
+        ("directory:src", "directory:{home}/src"),
+        ("directory:/srv/x", "directory:/srv/x"),
+        ("directory:~/x", "directory:/home/ann/x"),
+        ("sqlite:data/app.db", "sqlite:{home}/data/app.db"),
+        ("postgresql://localhost/x", "postgresql://localhost/x"),
+        ("none", "none"),
+    ],
+)
+def test_a_world_that_a_file_names_by_a_path_is_seen_from_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, meant: str
+):
+    monkeypatch.setenv("HOME", "/home/ann")
+    path = written(tmp_path, f'world = "{said}"')
+    (tmp_path / "src" / "deep").mkdir(parents=True)
+    meant = meant.format(home=tmp_path)
+    assert Settings.found(tmp_path, {}).world == meant
+    assert Settings.found(tmp_path / "src" / "deep", {}).world == meant
+    assert Settings.found(Path("/"), {"LOOKAHEAD_CONFIG": str(path)}).world == meant
+    # What a variable says is said where the program was started.
+    assert Settings.found(tmp_path, {"LOOKAHEAD_WORLD": said}).world == said
+
+
+def test_a_world_named_in_a_file_is_the_same_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    written(tmp_path, 'world = "directory:."')
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    monkeypatch.chdir(deep)
+
+    def look(path: str) -> None: ...
+
+    def world_of(**said: Any) -> Any:
+        made: Any = with_lookahead(look, journal=":memory:", **said)
+        made.lookahead.close()
+        return made.lookahead.line.planner.imagine
+
+    assert world_of().path == tmp_path
+    assert world_of(world="directory:.").path == deep
+
+
 def test_a_file_named_from_elsewhere_moves_the_journal_only_if_it_speaks_of_it(tmp_path: Path):
     (tmp_path / "work" / ".git").mkdir(parents=True)
     named = written(tmp_path / "etc", 'goal = "g"', "my.toml")
@@ -379,6 +422,20 @@ def test_a_policy_is_taken_in_every_form_in_which_a_user_may_give_one(tmp_path: 
     path = written(tmp_path, '[policy]\nx = "deny"')
     assert policy_of(policy) is policy
     assert policy_of({"x": "deny"}) == policy_of(path) == policy_of(str(path)) == policy
+
+
+def test_a_file_named_for_its_policy_must_hold_one(tmp_path: Path):
+    path = written(tmp_path, 'goal = "tidy"\n[budget]\nseconds = 5', "rules.toml")
+    says = r"rules.toml was named for its policy and holds none.*\[policy\]"
+    with pytest.raises(ConfigError, match=re.compile(says, re.DOTALL)):
+        policy_of(path)
+    with pytest.raises(ConfigError, match=re.compile(says, re.DOTALL)):
+        Settings.found(tmp_path, {"LOOKAHEAD_POLICY": str(path)})
+    with pytest.raises(ConfigError, match=re.compile(says, re.DOTALL)):
+        policy_of(written(tmp_path, "", "rules.toml"))
+    # An empty table says it, and the settings of a project need no policy.
+    assert policy_of(written(tmp_path, "[policy]", "rules.toml")) == Policy()
+    assert Settings.found(tmp_path, {"LOOKAHEAD_CONFIG": str(path)}).policy == Policy()
 
 
 def test_a_mapping_that_is_no_policy_is_an_error():

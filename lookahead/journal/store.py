@@ -14,10 +14,16 @@ from typing import Final
 from lookahead.errors import JournalCorrupt, JournalError, LookaheadError
 from lookahead.journal import chain, hold, schema
 from lookahead.journal.hold import Hold
+from lookahead.journal.troubles import damaged, primary, translated
 
 MEMORY: Final = ":memory:"
 _HEADER: Final = 512
 """Bytes of the smallest database there can be."""
+
+_LOG: Final = 1000
+"""Pages that the log holds before SQLite begins it anew."""
+_OFTEN: Final = 16
+"""After so many writes the log gets its full length at once."""
 
 _users: Final = count(1)
 
@@ -31,6 +37,7 @@ class Store:
         self.path = path if path == MEMORY else os.path.abspath(path)
         self._patience = patience
         self._readonly = readonly
+        self._writes = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -86,6 +93,29 @@ class Store:
                 yield db
                 head = chain.head(db)
             self._stayed(head)
+            self._writes += 1
+            if self._writes == _OFTEN:
+                self._lengthen()
+
+    def _lengthen(self) -> None:
+        """Let the log grow to its full length now, by a transaction that spills into it and is taken back.
+
+        To write over a file takes the disk half the time that it takes to make one longer, and each write waits for
+        the disk. Where it cannot be done, the log grows as it is written.
+        """
+        if self._hold is None or _size_of(f"{self._hold.real}-wal") >= _LOG * 4096:
+            return
+        db = self._db
+        with suppress(sqlite3.Error):
+            db.execute("PRAGMA busy_timeout = 0")
+            db.execute("PRAGMA cache_size = 16")
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("CREATE TABLE spilled (zeros)")
+            db.execute("INSERT INTO spilled VALUES (zeroblob(?))", (_LOG * 4096,))
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        db.execute("PRAGMA cache_size = -2000")
+        db.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
 
     @contextmanager
     def _transaction(self, begin: str) -> Generator[sqlite3.Connection]:
@@ -184,7 +214,7 @@ class Store:
         try:
             self._db = held.connections[self._user] = self._connected(held)
         except UnicodeError as error:
-            raise _damaged(self.path, error) from error
+            raise damaged(self.path, error) from error
         held.secure()
         if held.last is None:
             with self._named():
@@ -254,7 +284,7 @@ class Store:
         db.execute("PRAGMA fullfsync = 1")
         db.execute("PRAGMA checkpoint_fullfsync = 1")
         db.execute("PRAGMA secure_delete = 1")
-        db.execute("PRAGMA wal_autocheckpoint = 4000")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_LOG}")
         db.execute("PRAGMA temp_store = MEMORY")
         if fresh:
             db.execute("BEGIN IMMEDIATE")
@@ -271,7 +301,7 @@ class Store:
             try:
                 db.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
-                if _primary(error) != sqlite3.SQLITE_BUSY or monotonic() > until:
+                if primary(error) != sqlite3.SQLITE_BUSY or monotonic() > until:
                     raise
                 sleep(0.01)
             else:
@@ -284,7 +314,14 @@ class Store:
         except LookaheadError:
             raise
         except sqlite3.Error as error:
-            raise _translated(error, self.path, self._patience) from error
+            raise translated(error, self.path, self._patience) from error
+
+
+def _size_of(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _make(path: Path) -> None:
@@ -315,7 +352,7 @@ def _begins_well(held: Hold) -> None:
     log = Path(f"{held.real}-wal")
     emptied = not start and log.exists() and log.stat().st_size > 0
     if emptied or (start and (len(start) < _HEADER or not start.startswith(b"SQLite format 3\0"))):
-        raise _damaged(held.path, "it does not begin like one")
+        raise damaged(held.path, "it does not begin like one")
 
 
 def _fresh(db: sqlite3.Connection) -> bool:
@@ -338,34 +375,3 @@ def _check(db: sqlite3.Connection, path: str) -> None:
             f"the tables of {path} are not as Lookahead made them: somebody altered them. "
             "Move the file away to begin a new journal"
         )
-
-
-def _primary(error: sqlite3.Error) -> int:
-    """SQLite's own number for what went wrong; 0 when Python's module complained."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _translated(error: sqlite3.Error, path: str, patience: float) -> JournalError:
-    code = _primary(error)
-    messages: dict[int, str] = {
-        sqlite3.SQLITE_FULL: "cannot be written, because the disk is full. Free some space and try again",
-        sqlite3.SQLITE_READONLY: "cannot be written: it is read-only. Change its permissions, or name another path",
-        sqlite3.SQLITE_CANTOPEN: "cannot be opened. Its folder must exist and be writable; or name another path",
-        sqlite3.SQLITE_PERM: "cannot be opened: permission denied. Name another path",
-        sqlite3.SQLITE_BUSY: f"was held by another process for more than {patience:g} seconds. Try again",
-        sqlite3.SQLITE_LOCKED: f"was held by another process for more than {patience:g} seconds. Try again",
-        sqlite3.SQLITE_IOERR: "cannot be used: the disk reports an error, or a limit on file sizes. Look at the disk",
-    }
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT) or "UTF-8" in str(error):
-        return _damaged(path, error)
-    if "closed" in str(error) and not code:
-        return JournalError(f"the journal {path} was closed already")
-    said = messages.get(code, "cannot be used")
-    return JournalError(f"the journal {path} {said} ({error}). What is not recorded does not run")
-
-
-def _damaged(path: str, why: object) -> JournalCorrupt:
-    return JournalCorrupt(
-        f"the journal {path} is damaged or not a journal ({why}). "
-        "Keep a copy, move it away to begin a new one, and look at the old one with sqlite3's .recover"
-    )

@@ -64,7 +64,9 @@ def as_object(sample: Sample, schema: Mapping[str, JsonValue]) -> dict[str, Any]
         raise ValueError("it is a refusal")
     if sample.ended == "length":
         raise ValueError("it was cut off before its end, so it has to be shorter")
-    text = sample.text.rpartition("</think>")[2].strip()
+    text = sample.text.strip()
+    if not text.startswith(("{", "```")):
+        text = text.rpartition("</think>")[2].strip()
     whole = _FENCED.fullmatch(text)
     try:
         parsed = Action.parse("answer", (whole[1] if whole else text) or "nothing")

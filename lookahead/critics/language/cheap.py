@@ -1,7 +1,8 @@
 """The cheap critic: one token, and how likely it was. Behind a world's own prompt it costs little more than that."""
 
+import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -11,15 +12,14 @@ from lookahead.critics.language.hazards import HARM, hazard
 from lookahead.critics.language.loading import prompt
 from lookahead.critics.language.material import background, call_text, material
 from lookahead.errors import ConfigError
+from lookahead.models.likely import probability_of
 from lookahead.types import (
     Asking,
     Complete,
     Completion,
     Hazard,
-    Likely,
     Message,
     Rollout,
-    Sample,
     Severity,
     State,
     Verdict,
@@ -36,7 +36,7 @@ _LETTER: Final = re.compile(r"[^A-Za-z]*([A-D])[^A-Za-z]*")
 class Transcript(Protocol):
     """The chat in which a world foretold the last step of a future, with what it answered at the end."""
 
-    def __call__(self, state: State, rollout: Rollout, /) -> Sequence[Message]: ...
+    def __call__(self, state: State, rollout: Rollout, /) -> Sequence[Message] | Awaitable[Sequence[Message]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ class CheapCritic:
         self._fence = Fence()
 
     async def __call__(self, state: State, rollout: Rollout, /) -> Verdict:
-        odds, cost = await answer(self.complete, self.messages(state, rollout), self.asking, odds_of)
+        odds, cost = await answer(self.complete, await self.messages(state, rollout), self.asking, odds_of)
         source = "" if odds.told else "; the engine tells no probabilities, so this is a bare yes or no"
         return Verdict(
             score=round(min(1.0, max(0.0, odds.score)), 4),
@@ -101,7 +101,7 @@ class CheapCritic:
             cost=cost,
         )
 
-    def messages(self, state: State, rollout: Rollout) -> tuple[Message, ...]:
+    async def messages(self, state: State, rollout: Rollout) -> tuple[Message, ...]:
         """What the model is shown. Behind a world's chat that chat comes first, unchanged to the byte."""
         if self.after is None or not rollout.steps:
             shown = material(self._fence, state, rollout)
@@ -111,7 +111,8 @@ class CheapCritic:
             )
         call = self._fence.around("call", call_text(rollout.action))
         asked = [prompt("cheap_after"), background(self._fence, state), call, prompt("cheap_question")]
-        return (*self.after(state, rollout), Message(role="user", content="\n\n".join(asked)))
+        chat = self.after(state, rollout)
+        return (*(await chat if inspect.isawaitable(chat) else chat), Message(role="user", content="\n\n".join(asked)))
 
     def _hazards(self, odds: Odds, rollout: Rollout) -> Sequence[Hazard]:
         if odds.harm < self.caution:
@@ -129,28 +130,5 @@ def odds_of(completion: Completion) -> Odds:
     chosen = _LETTER.fullmatch(sample.text.rpartition("</think>")[2])
     if chosen is None:
         raise ValueError("it is none of the letters A, B, C and D")
-    return _told(sample, chosen[1]) or Odds(of={one: float(one == chosen[1]) for one in CHOICES}, told=False)
-
-
-def _told(sample: Sample, chosen: str) -> Odds | None:
-    token = next((one for one in reversed(sample.tokens) if _choice(one.token) == chosen), None)
-    if token is None or not token.instead:
-        return None
-    shares: dict[str, float] = dict.fromkeys(CHOICES, 0.0)
-    for text, probability in _alternatives(token).items():
-        choice = _choice(text)
-        if choice is not None:
-            shares[choice] += probability
-    total = sum(shares.values())
-    return Odds(of={choice: share / total for choice, share in shares.items()}, told=True) if total > 0 else None
-
-
-def _alternatives(token: Likely) -> Mapping[str, float]:
-    """By token. Some engines list the chosen one among the others, some do not."""
-    return {**dict(token.instead), token.token: token.probability}
-
-
-def _choice(token: str) -> str | None:
-    # `▁A` and `ĠA` are how tokenizers spell a word's beginning.
-    letter = token.strip().lstrip("▁Ġ")
-    return letter if letter in CHOICES else None
+    told = probability_of(sample, CHOICES) if any(token.instead for token in sample.tokens) else None
+    return Odds(of=told or {one: float(one == chosen[1]) for one in CHOICES}, told=told is not None)

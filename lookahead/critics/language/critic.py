@@ -50,9 +50,11 @@ class RubricCritic:
             seconds=seconds,
         )
         self._fence = Fence()
+        # Some engines' answers are searched for a fitting object. A planted one cannot know this, whoever quotes it.
+        self._mark = self._fence.mark("answer")
 
     async def __call__(self, state: State, rollout: Rollout, /) -> Verdict:
-        schema = schema_for(len(rollout.steps))
+        schema = schema_for(len(rollout.steps), self._mark)
         opinions, cost = await answer(
             self.complete,
             self.messages(state, rollout),
@@ -67,7 +69,7 @@ class RubricCritic:
         asked = [material(self._fence, state, rollout, past=self.past)]
         if len(rollout.steps) > 1:
             asked.append(prompt("rubric_steps"))
-        asked.append(prompt("rubric_question"))
+        asked.append(filled("rubric_question", mark=self._mark))
         return (
             Message(role="system", content=filled("rubric", hazards=listed)),
             Message(role="user", content="\n\n".join(asked)),
@@ -78,7 +80,7 @@ class RubricCritic:
         progress = sum(_leaning(one) for one in opinions) / len(opinions)
         caps = [_CAPS[severity] if step == 0 else (1 + _CAPS[severity]) / 2 for step, severity, _ in found]
         sure = sum(one["confidence"] for one in opinions) / len(opinions)
-        reason = one_line(str(opinions[0]["reason"]), 240)
+        reason = self._words(opinions[0]["reason"], 240)
         return Verdict(
             score=round(min([progress, *caps]), 4),
             hazards=tuple(one for _, _, one in found),
@@ -104,13 +106,17 @@ class RubricCritic:
                 kind,
                 graver["severity"],
                 rollout,
-                said=str(graver["what"]),
+                said=self._words(graver["what"], 100),
                 by=self.name,
                 reversible=_REVERSIBLE[graver["reversible"]],
                 step=step,
             )
             found.append((step, graver["severity"], told))
         return sorted(found, key=lambda one: (one[0], -ORDER.index(one[1])))
+
+    def _words(self, said: str, longest: int) -> str:
+        """The model's own words, which other programs will read: on one line, and without the mark."""
+        return one_line(said.replace(self._mark, "…"), longest)
 
 
 def opinions_of(completion: Completion, schema: Mapping[str, JsonValue]) -> list[dict[str, Any]]:
@@ -136,7 +142,7 @@ def _gravity(said: Mapping[str, Any]) -> int:
     return ORDER.index(said["severity"])
 
 
-def schema_for(steps: int) -> dict[str, JsonValue]:
+def schema_for(steps: int, mark: str) -> dict[str, JsonValue]:
     """The form of an opinion on a future of so many steps. Every key is required, as strict engines want it."""
     whole: JsonValue = {"type": "integer", "minimum": 0, "maximum": _TOP}
     about: dict[str, JsonValue] = {
@@ -149,6 +155,7 @@ def schema_for(steps: int) -> dict[str, JsonValue]:
         about["step"] = {"type": "integer", "minimum": 0, "maximum": steps - 1}
     return _closed(
         {
+            "mark": {"type": "string", "const": mark},
             "reason": {"type": "string"},
             "hazards": {"type": "array", "items": _closed(about), "maxItems": 6},
             "progress": whole,

@@ -27,8 +27,12 @@ class Fence:
     def around(self, label: str, text: str) -> str:
         """The text between its two marks. A text cannot hold its own mark: that depends on all of the text."""
         text = disarmed(text)
-        mark = hmac.new(self.secret, f"{label}\0{text}".encode(), "sha256").hexdigest()[:_MARK]
+        mark = self.mark(f"{label}\0{text}")
         return f"=== {label} {mark} begins ===\n{text}\n=== {label} {mark} ends ==="
+
+    def mark(self, text: str) -> str:
+        """What only whoever knows the secret can say of this text."""
+        return hmac.new(self.secret, text.encode(), "sha256").hexdigest()[:_MARK]
 
 
 def disarmed(text: str) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lookahead.models import ScriptedModel
 from lookahead.testing import call
 from lookahead.types import (
     Action,
@@ -23,26 +24,20 @@ from lookahead.types import (
     Tool,
 )
 
-Line = str | Sample | Exception | Sequence[str | Sample]
+MARK = "(the mark)"
 
 
-class Model:
-    """Answers what its script says, one line for each question and the last for ever, and keeps what it was asked."""
-
-    def __init__(self, *script: Line, name: str = "scripted", seconds: float = 0.5) -> None:
-        self.name = name
-        self.script = script
-        self.seconds = seconds
-        self.asked: list[tuple[tuple[Message, ...], Asking]] = []
+class Model(ScriptedModel):
+    """A scripted model that knows which mark its answer has to bear, and costs the same each time."""
 
     async def __call__(self, messages: Sequence[Message], asking: Asking, /) -> Completion:
-        line = self.script[min(len(self.asked), len(self.script) - 1)]
-        self.asked.append((tuple(messages), asking))
-        if isinstance(line, Exception):
-            raise line
-        said = [line] * asking.n if isinstance(line, str | Sample) else line
-        samples = tuple(one if isinstance(one, Sample) else Sample(text=one) for one in said)
-        return Completion(samples=samples, cost=Cost(calls=1, tokens=100, seconds=self.seconds))
+        completion = await super().__call__(messages, asking)
+        marked: Any = (asking.schema_of or {}).get("properties", {})
+        mark = marked.get("mark", {}).get("const", "")
+        samples = tuple(
+            sample.model_copy(update={"text": sample.text.replace(MARK, mark)}) for sample in completion.samples
+        )
+        return completion.model_copy(update={"samples": samples, "cost": Cost(calls=1, tokens=100, seconds=0.5)})
 
     @property
     def prompt(self) -> str:
@@ -53,7 +48,9 @@ class Model:
 def opinion(
     *hazards: dict[str, Any], progress: int = 8, confidence: int = 10, reason: str = "it does what was asked"
 ) -> str:
-    return json.dumps({"reason": reason, "hazards": hazards, "progress": progress, "confidence": confidence})
+    return json.dumps(
+        {"mark": MARK, "reason": reason, "hazards": hazards, "progress": progress, "confidence": confidence}
+    )
 
 
 def warning(kind: str = "data-loss", severity: str = "danger", what: str = "notes.txt", **more: Any) -> dict[str, Any]:
@@ -107,6 +104,7 @@ class Kit:
     warning = staticmethod(warning)
     letter = staticmethod(letter)
     proposal = staticmethod(proposal)
+    mark = MARK
     future: Callable[..., Rollout] = staticmethod(future)
     state = STATE
     delete = DELETE

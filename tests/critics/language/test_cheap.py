@@ -63,7 +63,7 @@ async def test_a_token_without_rivals_tells_no_probability(kit: Any):
 
 
 async def test_only_the_choices_share_the_probability_however_they_are_spelled(kit: Any):
-    # Engines tell what they would have said had nothing narrowed the choice; a word is no choice, whatever it begins with.
+    # Engines tell what they would have said had nothing narrowed it; a word is no choice, whatever it begins with.
     instead = (("Based", 0.7), ("The", 0.1), ("▁A", 0.02), ("A", 0.01), ("ĠC", 0.05), ("\nC", 0.01), ("D", 0.01))
     sample = Sample(text="C", tokens=(Likely(token="C", probability=0.01, instead=instead),))
     verdict = await CheapCritic(kit.Model(sample))(kit.state, kit.future())

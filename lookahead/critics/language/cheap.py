@@ -77,7 +77,6 @@ class CheapCritic:
                 f"caution={caution:g}, danger={danger:g}: both lie above 0, danger not below caution, neither above 1"
             )
         self.complete = complete
-        self.name = f"cheap:{name_of(complete)}"
         self.after = after
         self.caution = caution
         self.danger = danger
@@ -90,6 +89,11 @@ class CheapCritic:
             seconds=seconds,
         )
         self._fence = Fence()
+
+    @property
+    def name(self) -> str:
+        """A model that was not named knows its name after its first answer."""
+        return f"cheap:{name_of(self.complete)}"
 
     async def __call__(self, state: State, rollout: Rollout, /) -> Verdict:
         odds, cost = await answer(self.complete, await self.messages(state, rollout), self.asking, odds_of)

@@ -40,7 +40,6 @@ class RubricCritic:
                 f"samples={samples}, past={past}: at least one opinion, and no fewer than 0 earlier calls"
             )
         self.complete = complete
-        self.name = f"rubric:{name_of(complete)}"
         self.past = past
         self.asking = Asking(
             temperature=0.0 if samples == 1 else 0.7,
@@ -52,6 +51,11 @@ class RubricCritic:
         self._fence = Fence()
         # Some engines' answers are searched for a fitting object. A planted one cannot know this, whoever quotes it.
         self._mark = self._fence.mark("answer")
+
+    @property
+    def name(self) -> str:
+        """A model that was not named knows its name after its first answer."""
+        return f"rubric:{name_of(self.complete)}"
 
     async def __call__(self, state: State, rollout: Rollout, /) -> Verdict:
         schema = schema_for(len(rollout.steps), self._mark)
@@ -76,7 +80,7 @@ class RubricCritic:
         )
 
     def _verdict(self, opinions: Sequence[Mapping[str, Any]], rollout: Rollout) -> Verdict:
-        found = [*self._shared(opinions, rollout)]
+        found = self._shared(opinions, rollout)
         progress = sum(_leaning(one) for one in opinions) / len(opinions)
         caps = [_CAPS[severity] if step == 0 else (1 + _CAPS[severity]) / 2 for step, severity, _ in found]
         sure = sum(one["confidence"] for one in opinions) / len(opinions)

@@ -44,7 +44,6 @@ class LanguageProposer:
         if (samples is not None and samples < 1) or past < 0:
             raise ConfigError(f"samples={samples}, past={past}: at least one answer, and no fewer than 0 earlier steps")
         self.complete = complete
-        self.name = f"proposer:{name_of(complete)}"
         self.samples = samples
         self.past = past
         self.asking = Asking(
@@ -54,6 +53,11 @@ class LanguageProposer:
             seconds=seconds,
         )
         self._fence = Fence()
+
+    @property
+    def name(self) -> str:
+        """A model that was not named knows its name after its first answer."""
+        return f"proposer:{name_of(self.complete)}"
 
     async def __call__(self, state: State, n: int, /) -> Sequence[Action]:
         if n < 1:

@@ -11,7 +11,7 @@ from lookahead.errors import ConfigError, Refused, Swapped
 from lookahead.functions import Function, ToolFunction
 from lookahead.permit import Answer, Permit, swap_notice
 from lookahead.portal import portal
-from lookahead.session import Session
+from lookahead.session import Off, Session
 from lookahead.types import Action, Environment, Observation, State, Tool
 
 T = TypeVar("T")
@@ -69,14 +69,49 @@ def is_functions(agent: object) -> bool:
 
 def wrap_environment(environment: Environment, opening: Opening) -> Environment:
     session = opening((), functions={}, real=environment)
-    act = session.line.around(environment)
+    return _like_the_environment(environment, session.line.around(environment), session)
 
+
+def _like_the_environment(environment: Environment, act: Environment, session: Session | Off) -> Environment:
     async def guarded(state: State, action: Action, /) -> Observation:
         return await act(state, action)
 
     guarded.__doc__ = environment.__doc__
     guarded.__name__ = getattr(environment, "__name__", "guarded")
     return _with_session(guarded, session)
+
+
+def unguarded(agent: Any) -> Any:
+    """The same shape comes back as when it is guarded, and says of itself that nothing is.
+
+    What could not be guarded, and what another adapter would have wrapped, is handed back as it is.
+    """
+    if isinstance(getattr(agent, "lookahead", None), Session):
+        return agent  # it was guarded before, and still is
+    if is_environment(agent):
+        return _like_the_environment(agent, agent, Off())
+    if is_function(agent):
+        try:
+            return _free(ToolFunction.of(agent))
+        except ConfigError:
+            return agent
+    if not is_functions(agent):
+        return agent
+    shape = cast(Callable[[Any], Any], type(agent))
+    if isinstance(agent, Mapping):
+        functions = cast(Mapping[Any, Function], agent)
+        return shape({key: unguarded(function) for key, function in functions.items()})
+    return shape([unguarded(function) for function in cast(Iterable[Function], agent)])
+
+
+def _free(tool: ToolFunction) -> Function:
+    async def free_async(*args: Any, **kwargs: Any) -> Any:
+        return await tool.function(*args, **kwargs)
+
+    def free_sync(*args: Any, **kwargs: Any) -> Any:
+        return tool.function(*args, **kwargs)
+
+    return _like_the_function(tool, free_async if tool.is_async else free_sync, Off())
 
 
 def wrap_functions(agent: Any, opening: Opening) -> Any:
@@ -125,6 +160,10 @@ def wrap_function(tool: ToolFunction, session: Session, tools: Mapping[str, Tool
             return call.blocking(args, kwargs)
 
         guarded = guarded_sync
+    return _like_the_function(tool, guarded, session)
+
+
+def _like_the_function(tool: ToolFunction, guarded: Function, session: Session | Off) -> Function:
     names = [name for name in functools.WRAPPER_ASSIGNMENTS if name != "__annotations__"]
     functools.update_wrapper(guarded, tool.function, assigned=names)
     # The way to the bare function must not be one attribute away from whoever holds the guarded one.
@@ -205,6 +244,6 @@ async def _awaitable(value: Any) -> Any:
     return await value
 
 
-def _with_session(wrapped: T, session: Session) -> T:
+def _with_session(wrapped: T, session: Session | Off) -> T:
     cast(Any, wrapped).lookahead = session
     return wrapped

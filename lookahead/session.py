@@ -9,10 +9,12 @@ import anyio
 
 from lookahead.act import Line, log
 from lookahead.budget import Forecast, forecast
+from lookahead.errors import ConfigError
 from lookahead.events import Event, Watch
 from lookahead.journal import InDoubt, Journal
 from lookahead.permit import Answer, Permit, named
 from lookahead.search.thinking import name_of
+from lookahead.settings import Mode
 from lookahead.types import Action, Copying, Cost, Observation, State
 
 KEEP: Final = 1000
@@ -87,6 +89,10 @@ class Session:
         )
 
     @property
+    def mode(self) -> Mode:
+        return self.line.mode
+
+    @property
     def coverage(self) -> tuple[str, ...]:
         return self.covered
 
@@ -119,6 +125,37 @@ class Session:
     def _then(self, action: Action, observation: Observation, *, reads: bool = False) -> None:
         with self._lock:
             self.state = self.state.then(action, observation, keep=KEEP, reads=reads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Off:
+    """What `wrapped.lookahead` is where lookahead is switched off: it can be asked the same, and guards nothing."""
+
+    state: State = field(default_factory=State)
+    mode: Mode = "off"
+    run: str = ""
+    covered: tuple[str, ...] = ()
+    coverage: tuple[str, ...] = ()
+    spent: Cost = field(default_factory=Cost)
+    in_doubt: Sequence[InDoubt] = ()
+
+    @property
+    def journal(self) -> Journal:
+        raise ConfigError(
+            "lookahead is switched off, so nothing is recorded and no journal is open; Journal(PATH) opens one"
+        )
+
+    def watch(self, watcher: Watch) -> None:
+        """Nothing is ever told: there is nothing to watch."""
+
+    def forecast(self, tool: str | None = None) -> Forecast:
+        return Forecast(calls=0, tokens=0, seconds=0.0, basis="lookahead is switched off")
+
+    def settle(self, seconds: float | None = None) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
 
 
 def _with_effects(permit: Permit, observation: Observation) -> Observation:

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from lookahead.act import Line
-from lookahead.adapters import is_environment, is_functions, wrap_environment, wrap_functions
+from lookahead.adapters import is_environment, is_functions, unguarded, wrap_environment, wrap_functions
 from lookahead.approval import Approve, somebody_is_there, terminal
 from lookahead.budget import Budget, Meter
 from lookahead.critics import RuleCritic, effect_of, strictest
@@ -140,7 +140,7 @@ def with_lookahead(
     mode = mode or settings.mode
     wrap = _adapter_for(agent)
     if mode == "off":
-        return agent
+        return cast(A, unguarded(agent))
     options = Options(
         goal=goal if goal is not None else settings.goal,
         world=settings.world if isinstance(world, str) and world == "auto" else world,

@@ -1,5 +1,7 @@
 """`with_lookahead`: what it takes, where the rest comes from, and what it says to what it does not know."""
 
+import functools
+import inspect
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -10,14 +12,15 @@ import pytest
 from lookahead import Budget, Preview, Refused, with_lookahead
 from lookahead import wrap as module
 from lookahead.approval import terminal
+from lookahead.budget import Forecast
 from lookahead.critics import RuleCritic
 from lookahead.errors import ConfigError, UnsupportedAgent
 from lookahead.journal import Journal
 from lookahead.policy import Line, Policy
 from lookahead.search import BestOf
-from lookahead.session import Session
+from lookahead.session import Off, Session
 from lookahead.testing import RecordedCalls, ScriptedCritic, ScriptedProposer, ScriptedWorld, Yes, call
-from lookahead.types import Hazard, State
+from lookahead.types import Cost, Hazard, State
 from lookahead.wrap import Options
 
 OPEN: list[Journal] = []
@@ -190,13 +193,96 @@ def test_a_session_leaves_to_the_user_what_the_user_opened():
 # Off
 
 
-def test_switched_off_the_agent_is_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    assert with_lookahead(write, mode="off") is write
+def test_switched_off_the_agent_does_what_it_did_and_no_journal_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert with_lookahead(write, mode="off")("a") == "wrote a"
     monkeypatch.setenv("LOOKAHEAD_MODE", "off")
-    assert with_lookahead([write]) == [write]
+    (again,) = with_lookahead([write])
+    assert again("b") == "wrote b"
     assert not (tmp_path / ".lookahead").exists()
     with pytest.raises(UnsupportedAgent):
         with_lookahead(object())
+
+
+async def append(text: str, *more: str, sure: bool = True) -> list[str]:
+    """Append."""
+    return [text, *more, str(sure)]
+
+
+@pytest.mark.anyio
+async def test_switched_off_it_looks_the_same_as_when_it_is_on(monkeypatch: pytest.MonkeyPatch):
+    real = RecordedCalls()
+    given: dict[str, Any] = {
+        "function": write,
+        "async": append,
+        "partial": functools.partial(write, path="x"),
+        "method": real.done.append,
+        "list": [write, append],
+        "tuple": (append,),
+        "dict": {"w": write},
+        "environment": real,
+    }
+
+    def look(agent: Any) -> Any:
+        if isinstance(agent, dict):
+            return {key: look(one) for key, one in agent.items()}
+        if isinstance(agent, list | tuple):
+            return type(agent), [look(one) for one in agent]
+        named = [getattr(agent, name, None) for name in ("__name__", "__doc__", "__module__", "__annotations__")]
+        return (
+            named,
+            inspect.signature(agent),
+            inspect.iscoroutinefunction(agent),
+            isinstance(agent.lookahead.mode, str),
+        )
+
+    journal = Journal(":memory:")
+    OPEN.append(journal)
+    for name, agent in given.items():
+        on, off = (with_lookahead(agent, mode=mode, world="none", journal=journal) for mode in ("guard", "off"))
+        assert (name, look(off)) == (name, look(on))
+    assert await with_lookahead(append, mode="off")("a", "b", sure=False) == ["a", "b", "False"]
+    assert (await with_lookahead(real, mode="off")(State(), call("x"))).content == "done"
+
+
+def test_switched_off_whoever_asks_learns_that_nothing_is_guarded():
+    (off,) = with_lookahead([write], mode="off")
+    asked: Any = off.lookahead  # type: ignore[attr-defined]
+    assert (asked.mode, asked.coverage, asked.in_doubt, asked.run) == ("off", (), (), "")
+    assert asked.spent == Cost()
+    assert asked.forecast("write") == Forecast(calls=0, tokens=0, seconds=0.0, basis="lookahead is switched off")
+    assert asked.settle(0)
+    asked.watch(print)
+    asked.close()
+    with pytest.raises(ConfigError, match="switched off, so nothing is recorded"):
+        _ = asked.journal
+    assert not hasattr(write, "lookahead")
+
+
+def test_what_can_be_asked_of_a_session_can_be_asked_where_it_is_switched_off():
+    made = wrapped()
+    assert made.mode == "guard"
+    inner = {"line", "begin", "finish", "finish_here", "failed", "tell", "watchers", "closers"}
+    assert {name for name in dir(made) if not name.startswith("_")} - inner <= set(dir(Off()))
+
+
+def test_switched_off_what_could_not_be_guarded_is_handed_back_as_it_is():
+    def pieces(count: int) -> Iterator[int]:
+        yield from range(count)
+
+    nameless = lambda: 1  # noqa: E731
+    assert with_lookahead(pieces, mode="off") is pieces
+    assert with_lookahead([nameless, pieces], mode="off") == [nameless, pieces]
+    with pytest.raises(ConfigError):
+        with_lookahead(pieces, world="none")
+
+
+def test_what_is_guarded_already_is_not_said_to_be_unguarded():
+    guarded: Any = with_lookahead(write, world="none", journal=":memory:")
+    OPEN.append(guarded.lookahead.journal)
+    assert with_lookahead(guarded, mode="off") is guarded
+    assert guarded.lookahead.coverage == ("write",)
 
 
 # What it does not know

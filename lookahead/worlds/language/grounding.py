@@ -160,7 +160,7 @@ class _Shelf:
         near = self._others(state, action, self.index.nearest(asked, state.goal, 8 * n))
         near.sort(key=lambda one: one.state != state.digest)
         latest = self._others(state, action, reversed(self.latest))
-        chosen = _different([*near[: n - 1], *latest[:1], *near, *latest])[:n]
+        chosen = _different([*near[: max(1, n - 1)], *latest[:1], *near, *latest])[:n]
         return list(reversed(chosen))
 
     def _others(self, state: State, action: Action, numbers: Iterable[int]) -> list[Example]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias, cast
 
 import anyio
 
@@ -11,6 +11,7 @@ from lookahead.canonical import digest_of
 from lookahead.domains import Domain, domain_for
 from lookahead.errors import ConfigError, ModelError, ModelTimeout, Unreadable, WorldError, WorldTimeout, boundary
 from lookahead.models.count import count
+from lookahead.search.thinking import name_of
 from lookahead.types import (
     Action,
     Asking,
@@ -96,7 +97,7 @@ class LanguageWorld:
     @property
     def name(self) -> str:
         """The model's own name, which some learn with their first answer."""
-        return str(getattr(self._complete, "name", None) or type(self._complete).__name__)
+        return name_of(cast(Any, self._complete))
 
     async def __aenter__(self) -> Self:
         return self

@@ -99,6 +99,9 @@ def _from_answer(sample: Sample) -> tuple[Likely, ...]:
     start = 0
     for index, token in enumerate(tokens):
         if start + len(token.token) > place:
+            # The space before it is a part of it: another answer might have begun without.
+            while index and not tokens[index - 1].token.strip():
+                index -= 1
             return tokens[index:]
         start += len(token.token)
     return tokens

@@ -352,14 +352,14 @@ class Line:
     ) -> Permit:
         assert decision.chosen is not None
         action = decision.chosen
-        tool = state.tool(action.tool)
+        tool, digest = state.tool(action.tool), action.digest
         # A rival that was put in the place of the proposed action is under its own ruling.
         effect = ruling.effect if decision.choice != "swap" else self._ruling(action, tool).effect
         intent = Intended(
             run=self.run,
             call=decision.id,
             action=action,
-            action_digest=action.digest,
+            action_digest=digest,
             tool_digest=tool.digest if tool else "",
             effect=effect,
             call_id=action.call_id,
@@ -372,7 +372,7 @@ class Line:
             call=decision.id,
             decision=decision,
             action=action,
-            digest=action.digest,
+            digest=digest,
             tool=tool,
             effect=effect,
             expires=monotonic() + self.guard.policy.approval_seconds,

@@ -11,6 +11,8 @@ from lookahead.errors import ConfigError
 from lookahead.explain import explain, shown
 from lookahead.types import Cost, Noun
 
+_NOTHING: Final = Cost()
+_ONE_CALL: Final = Cost(calls=1)
 _ACCEPTED: Final = (
     "A budget is the seconds that each decision may take (budget=5), "
     'or limits by name (budget={"seconds": 5, "calls": 20})'
@@ -79,8 +81,9 @@ class Meter:
 
     def exhausted(self, under_way: Cost) -> str | None:
         """Which limit of the run has been reached, if any."""
-        total = self.spent + under_way
-        return _over(total, self.budget.run_calls, self.budget.run_tokens, self.budget.run_seconds, "run")
+        return _over(
+            self.spent + under_way, self.budget.run_calls, self.budget.run_tokens, self.budget.run_seconds, "run"
+        )
 
 
 @dataclass(kw_only=True)
@@ -94,9 +97,9 @@ class StepMeter:
         """Take one call out of the budget; the reason when there is none left."""
         budget = self.run.budget
         with self.run.lock:
-            reason = _over(self.spent, budget.calls, budget.tokens, None, "decision") or self.run.exhausted(Cost())
+            reason = _over(self.spent, budget.calls, budget.tokens, None, "decision") or self.run.exhausted(_NOTHING)
             if reason is None:
-                self._add(Cost(calls=1))
+                self._add(_ONE_CALL)
         return reason
 
     def finish_call(self, cost: Cost, seconds: float) -> None:

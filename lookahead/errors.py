@@ -29,8 +29,8 @@
 Foreign exceptions are translated by `boundary()`, in one place, where they cross into our code.
 """
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 
 from lookahead.types import Decision
 
@@ -135,15 +135,22 @@ class JournalCorrupt(JournalError): ...
 class PermitError(LookaheadError): ...
 
 
-@contextmanager
-def boundary(error: type[LookaheadError], doing: str) -> Generator[None]:
+class boundary:
     """Give any foreign exception that leaves this block one of our names; ours pass through untouched."""
-    try:
-        yield
-    except LookaheadError:
-        raise
-    except TimeoutError as cause:
-        named = WorldTimeout if error is WorldError else error
-        raise named(f"{doing}: no answer in time") from cause
-    except Exception as cause:
-        raise error(f"{doing}: {type(cause).__name__}: {cause}") from cause
+
+    __slots__ = ("_doing", "_error")
+
+    def __init__(self, error: type[LookaheadError], doing: str) -> None:
+        self._error, self._doing = error, doing
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, cause: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(cause, Exception) or isinstance(cause, LookaheadError):
+            return
+        if isinstance(cause, TimeoutError):
+            named = WorldTimeout if self._error is WorldError else self._error
+            raise named(f"{self._doing}: no answer in time") from cause
+        raise self._error(f"{self._doing}: {type(cause).__name__}: {cause}") from cause

@@ -96,9 +96,12 @@ def _witness(decision: Decision) -> str:
 
 def first_imagined(decision: Decision, action: Action) -> Observation | None:
     """What was imagined to come back from this action, if anything was."""
-    wanted = action.digest
+    wanted = ""
     for considered in decision.considered:
-        mine = considered.rollout.action is action or considered.rollout.action.digest == wanted
+        mine = considered.rollout.action is action
+        if not mine:
+            wanted = wanted or action.digest
+            mine = considered.rollout.action.digest == wanted
         if mine and considered.rollout.steps:
             return considered.rollout.steps[0].observation
     return None

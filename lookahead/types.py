@@ -105,6 +105,8 @@ class Cost(Noun):
     seconds: float = 0.0
 
     def __add__(self, other: "Cost") -> "Cost":
+        if not (other.calls or other.tokens or other.seconds):
+            return self
         return Cost(
             calls=self.calls + other.calls,
             tokens=self.tokens + other.tokens,

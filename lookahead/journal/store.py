@@ -11,10 +11,10 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-from lookahead.errors import JournalCorrupt, JournalError, LookaheadError
+from lookahead.errors import JournalCorrupt, JournalError
 from lookahead.journal import chain, hold, schema
 from lookahead.journal.hold import Hold
-from lookahead.journal.troubles import damaged, primary, translated
+from lookahead.journal.troubles import Named, damaged, primary
 
 MEMORY: Final = ":memory:"
 _HEADER: Final = 512
@@ -38,6 +38,7 @@ class Store:
         self._patience = patience
         self._readonly = readonly
         self._writes = 0
+        self._named = Named(self.path, patience)
         self._begin()
 
     def _begin(self) -> None:
@@ -68,7 +69,7 @@ class Store:
     def reading(self) -> Generator[sqlite3.Connection]:
         """One consistent view, whatever other processes write meanwhile."""
         self._after_fork()
-        with self._lock, self._named():
+        with self._lock, self._named:
             self._ready()
             with self._transaction("BEGIN") as db:
                 yield db
@@ -77,7 +78,7 @@ class Store:
     def looking(self) -> Generator[sqlite3.Connection]:
         """For one statement, which is a consistent view by itself."""
         self._after_fork()
-        with self._lock, self._named():
+        with self._lock, self._named:
             self._ready()
             yield self._db
 
@@ -85,7 +86,7 @@ class Store:
     def writing(self) -> Generator[sqlite3.Connection]:
         """All or nothing: what leaves this block without an error is on the disk."""
         self._after_fork()
-        with self._lock, self._named():
+        with self._lock, self._named:
             self._still_there()
             self._ready()
             with self._transaction("BEGIN IMMEDIATE") as db:
@@ -217,7 +218,7 @@ class Store:
             raise damaged(self.path, error) from error
         held.secure()
         if held.last is None:
-            with self._named():
+            with self._named:
                 held.last = chain.head(self._db)
 
     def _taken(self) -> Hold:
@@ -231,7 +232,7 @@ class Store:
         return hold.take(self.path, self._user)
 
     def _connected(self, held: Hold | None) -> sqlite3.Connection:
-        with self._named():
+        with self._named:
             if held is None:
                 return self._open()
             _begins_well(held)
@@ -306,15 +307,6 @@ class Store:
                 sleep(0.01)
             else:
                 return
-
-    @contextmanager
-    def _named(self) -> Generator[None]:
-        try:
-            yield
-        except LookaheadError:
-            raise
-        except sqlite3.Error as error:
-            raise translated(error, self.path, self._patience) from error
 
 
 def _size_of(path: str) -> int:

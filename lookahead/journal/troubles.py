@@ -1,8 +1,26 @@
 """What SQLite complains of, in the words of somebody who keeps a journal."""
 
 import sqlite3
+from dataclasses import dataclass
+from types import TracebackType
 
 from lookahead.errors import JournalCorrupt, JournalError
+
+
+@dataclass(frozen=True)
+class Named:
+    """Gives what SQLite raises in this block a name of ours."""
+
+    path: str
+    patience: float
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, cause: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(cause, sqlite3.Error):
+            raise translated(cause, self.path, self.patience) from cause
 
 
 def primary(error: sqlite3.Error) -> int:

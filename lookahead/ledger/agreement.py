@@ -51,7 +51,7 @@ def _structured(imagined: Observation, real: Observation) -> tuple[Same, str]:
 
 
 def _effects(imagined: tuple[Effect, ...] | None, real: tuple[Effect, ...] | None) -> tuple[Same, str]:
-    if imagined is None or real is None:
+    if imagined is None or real is None or imagined == real:
         return "exact", ""
     one, other = Counter(map(_key, imagined)), Counter(map(_key, real))
     if one == other:

@@ -54,6 +54,8 @@ def same_text(one: str, other: str) -> Same:
 
 
 def same_value(one: JsonValue, other: JsonValue) -> Same:
+    if one is None and other is None:
+        return "exact"
     if canonical_or_text(one) == canonical_or_text(other):
         return "exact"
     return "normalised" if _Names().value(one, other) else "no"

@@ -13,6 +13,7 @@ from lookahead.events import Imagined, Judged, Proposed, Watch
 from lookahead.types import (
     Action,
     Considered,
+    Cost,
     Critic,
     Environment,
     Observation,
@@ -143,10 +144,14 @@ class Thinking:
             self.notes.append(str(cause))
             return rollout.model_copy(update={"failure": str(cause)})
         seconds = perf_counter() - started
-        cost = observation.cost.model_copy(update={"calls": max(1, observation.cost.calls), "seconds": seconds})
+        cost = Cost(calls=max(1, observation.cost.calls), tokens=observation.cost.tokens, seconds=seconds)
         self.meter.finish_call(cost, seconds)
         said = as_imagined(observation, self.imagine).model_copy(update={"cost": cost})
-        return rollout.model_copy(update={"steps": (*rollout.steps, Step(action=action, observation=said))})
+        return Rollout(
+            action=rollout.action,
+            steps=(*rollout.steps, Step(action=action, observation=said)),
+            failure=rollout.failure,
+        )
 
 
 def after(state: State, rollout: Rollout) -> State:

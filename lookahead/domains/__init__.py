@@ -1,4 +1,4 @@
-"""The seven worlds' wire formats and a generic one: how a state and an action are said to a world model, and what it says.
+"""The seven worlds' wire formats, and a generic one: how states and actions are said to a world model, and read.
 
 `Domain` tells what one is, and how to add another in one file.
 """

@@ -20,7 +20,8 @@ def typed(action: Action) -> list[JsonValue] | None:
     arguments = dict(action.arguments)
     duration = _duration(arguments)
     if TYPED in arguments:
-        return _given(arguments.pop(TYPED), duration) if not _unsaid(arguments) else None
+        keys = arguments.pop(TYPED)
+        return None if _unsaid(arguments) else _given(keys, duration)
     found = [name for name in arguments if name.lower() in COMMANDS]
     if len(found) == 1:
         lines = _lines(arguments.pop(found[0]))

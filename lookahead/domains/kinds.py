@@ -18,6 +18,8 @@ class _Known:
     name: str
     words: frozenset[str]
     parameters: frozenset[str]
+    ends: frozenset[str]
+    """The last words of the parameters: `path`, for `relativeWorkspacePath`."""
     about: str
     effect: ToolEffect
 
@@ -50,6 +52,7 @@ def _kind(name: str, parameters: tuple[str, ...], description: str, effect: Tool
         name="_".join(words_of(own)),
         words=frozenset(words_of(own)),
         parameters=frozenset(parameter.lower() for parameter in parameters),
+        ends=frozenset(words_of(parameter)[-1] for parameter in parameters if words_of(parameter)),
         about=description.lower(),
         effect=effect,
     )
@@ -66,14 +69,10 @@ def _is_shell(tool: _Known) -> bool:
         # A tool called by a shell's own name may take its command under any name.
         alone = len(tool.parameters) == 1 and tool.takes(("code", "input", "text", "args", "query", "line"))
         return bool(tool.words) and tool.words <= w.SHELLS | w.RUNS and tool.named(w.SHELLS) and alone
-    more = tool.parameters - w.COMMANDS - w.FOLDERS - w.WAITS - w.REMARKS - _HOW_IT_RUNS
     if tool.named(w.SHELLS):
-        return not more or bool(tool.words & {"bash", "shell", "terminal"})
+        return True
     runs = tool.named(w.RUNS) or "command" in tool.words or tool.speaks("shell", "bash", "terminal", "command line")
-    return runs and not more
-
-
-_HOW_IT_RUNS: Final = w.names("env environment background is_background run_in_background shell stdin restart")
+    return runs and not tool.takes(w.ELSEWHERE)
 
 
 def _is_page(tool: _Known) -> bool:
@@ -117,9 +116,12 @@ def _is_programming(tool: _Known) -> bool:
     joined = tool.name.replace("_", "")
     if tool.name in w.AGENT_TOOLS or joined in w.AGENT_TOOLS:
         return not tool.parameters or tool.takes(w.FILE_PARAMETERS | w.AGENT_PARAMETERS)
-    if not tool.takes(w.FILE_PARAMETERS):
+    if not tool.takes(w.FILE_PARAMETERS) and not tool.ends & _PLACES:
         return False
     return tool.named(w.FILE_VERBS) and tool.named(w.FILE_NOUNS)
+
+
+_PLACES: Final = w.names("path paths file files directory folder")
 
 
 def _is_search(tool: _Known) -> bool:
@@ -128,6 +130,8 @@ def _is_search(tool: _Known) -> bool:
     asks = tool.takes(w.SEARCH_PARAMETERS) or not tool.parameters
     if tool.name in w.SEARCH_NAMES or tool.name.replace("_", "") in w.SEARCH_NAMES:
         return asks or tool.name == "dict_memory"
+    if asks and tool.words and tool.words <= w.SEARCH_PLACES:
+        return True
     if not asks or not tool.named(w.SEARCH_VERBS | w.SEARCH_PLACES):
         return False
     if tool.named(w.SEARCH_VERBS) and tool.named(w.SEARCH_PLACES):

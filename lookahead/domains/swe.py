@@ -10,6 +10,7 @@ from lookahead.domains.keystrokes import typed
 from lookahead.types import Action, State
 
 _ENVELOPE: Final = re.compile(r"^Exit Code: (-?\d{1,10})$", re.MULTILINE)
+_EXITED: Final = re.compile(r"Exit code (\d{1,10})(?:\n|\Z)")
 _REFUSED: Final = (
     "File does not exist",
     "File not found",
@@ -31,6 +32,9 @@ def meaning(text: str, state: State, action: Action) -> Meaning:
     envelope = _ENVELOPE.search(text) if text.startswith("Command: ") else None
     if envelope:
         return text, int(envelope[1]) != 0
+    exited = _EXITED.match(text)
+    if exited:
+        return text, int(exited[1]) != 0
     keys = typed(action)
     command = str(keys[0]["keystrokes"]) if keys and isinstance(keys[0], dict) else ""
     failed = command_failed(text, command) if command else call_failed(text) or _refused(text)

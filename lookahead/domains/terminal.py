@@ -34,7 +34,7 @@ def _command(action: Action) -> str:
 
 
 def _shows_screens(state: State) -> bool:
-    """Whether this session's answers are screens with prompts. A function that runs a command returns its output only."""
+    """Whether answers are screens with prompts here. A function that runs a command returns its output only."""
     if _prompt(state.situation.rpartition("\n")[2]):
         return True
     return any(_echo(step.observation.content, _command(step.action)) for step in state.steps[-8:])

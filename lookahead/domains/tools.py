@@ -71,7 +71,8 @@ def _text(schema: object) -> str:
         return ""
     described = cast(dict[str, Any], schema)
     said = described.get("description")
-    parts = [" ".join(said.split())] if isinstance(said, str) and said.strip() else []
+    text = " ".join(said.split()) if isinstance(said, str) else ""
+    parts: list[str] = []
     if isinstance(described.get("enum"), list):
         parts.append(f"One of {_short(described['enum'])}.")
     if "default" in described:
@@ -79,7 +80,9 @@ def _text(schema: object) -> str:
     inside = {key: described[key] for key in ("items", "properties") if described.get(key)}
     if inside:
         parts.append(f"Inside: {_short(inside)}.")
-    return " ".join(parts)
+    if text and parts and text[-1].isalnum():
+        text += "."
+    return " ".join([text, *parts]).strip()
 
 
 def _short(value: object) -> str:

@@ -1,9 +1,10 @@
 """Reads a user message back: a row of the benchmark, a line of training data, or what we wrote ourselves.
 
 The format has no way to quote, and this is what it leaves open. Sections are found by their headings at the beginning
-of a line, so a task or a state that holds such a line is cut there. The *last* action heading counts: a state comes from
-the world and an action from the agent, so what a page or a file says cannot pass as the action. A block ends at the last
-three backticks of the section. An instruction tail holds no backticks, so what looks like one inside a block is none.
+of a line, so a task or a state that holds such a line is cut there. The *last* action heading counts: a state comes
+from the world and an action from the agent, so what a page or a file says cannot pass as the action. A block ends at
+the last three backticks of the section. An instruction tail holds no backticks, so what looks like one inside a block
+is none.
 """
 
 import json

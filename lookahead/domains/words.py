@@ -27,11 +27,17 @@ WAITS: Final = names(
     """duration wait wait_seconds wait_time seconds timeout timeout_s timeout_sec timeout_seconds timeout_secs
     timeoutms timeout_ms timeout_millis yield_time_ms max_wait max_seconds time_limit"""
 )
-REMARKS: Final = names("description explanation reason thought rationale title summary comment")
+REMARKS: Final = names(
+    "description explanation reason thought rationale title summary comment requires_approval security_risk"
+)
 """Parameters that say why, and change nothing."""
 
 SHELLS: Final = names("""bash sh zsh fish shell terminal console powershell pwsh tmux ssh subprocess unix linux""")
 RUNS: Final = names("run exec execute invoke send")
+ELSEWHERE: Final = names(
+    "device device_id host database db instance instance_id robot agent client topic channel queue"
+)
+"""Parameters of a command that another machine than this one's shell takes."""
 NOT_A_SHELL: Final = names("sql query redis mongo robot device voice drone git docker kubernetes game")
 """`run_command(command)` is a shell, and `send_robot_command(command)` is none."""
 
@@ -51,7 +57,8 @@ PHONE_NAMES: Final = names(
     set_text long_touch double_tap system_button"""
 )
 ON_A_SCREEN: Final = names(
-    """x y index coordinate coordinates direction app_name app text element button id bounds start end package"""
+    """x y index coordinate coordinates direction app_name app text element button id bounds start end package
+    packagename package_name bundle_id device"""
 )
 
 DESKTOPS: Final = names("pyautogui desktop osworld xdotool mouse keyboard hotkey gui")
@@ -75,11 +82,12 @@ AGENT_TOOLS: Final = names(
     """read edit write multiedit glob grep ls todowrite task notebookedit bashoutput killshell killbash exitplanmode
     askuserquestion skill slashcommand read_file write_file edit_file replace list_directory glob
     search_file_content grep_search read_many_files todo_write save_memory exit_plan_mode run_shell_command
-    apply_patch str_replace_editor str_replace_based_edit_tool view_file create_file todoread notebookread"""
+    apply_patch str_replace_editor str_replace_based_edit_tool view_file create_file todoread notebookread
+    codebase_search file_search"""
 )
 """The tools of the two coding agents that the format was trained on, and of their kin."""
 AGENT_PARAMETERS: Final = names(
-    """todos offset limit subagent_type bash_id shell_id plan questions fact skill output_mode include command"""
+    """todos offset limit subagent_type bash_id shell_id plan questions fact skill output_mode include command query"""
 )
 
 SEARCH_NAMES: Final = names(

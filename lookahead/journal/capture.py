@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol, cast
 
 from pydantic import JsonValue
+from pydantic_core import PydanticSerializationError, to_json
 
 from lookahead.canonical import digest_of
 from lookahead.errors import JournalCorrupt
@@ -30,6 +31,8 @@ _OURS: Final = (
 )
 _INSIDE: Final = {"decision": ("id", "state"), "approval": ("id", "binding", "seen")}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_ODD: Final = re.compile(r"NaN|Infinity|\d{3000}")
+"""What may stand for a number that JSON or Python cannot read back."""
 
 
 class Redact(Protocol):
@@ -40,8 +43,7 @@ class Redact(Protocol):
 
 def captured(entries: Sequence[Entry], redact: Redact) -> list[Row]:
     """The rows that say what the entries say, and nothing that they should not."""
-    entries = [_owned(entry) for entry in entries]
-    bodies: list[dict[str, Any]] = [entry.model_dump(mode="json") for entry in entries]
+    bodies = [_body(entry) for entry in entries]
     notes = [[_trim(observation) for observation in _observations(body)] for body in bodies]
     # Reading for secrets is the dearest part: done once, and not for what is ours or said already.
     ours = [_take_ours(body) for body in bodies]
@@ -58,10 +60,11 @@ def captured(entries: Sequence[Entry], redact: Redact) -> list[Row]:
     return [_row(entry, body) for entry, body in zip(entries, clean, strict=True)]
 
 
-def _owned(entry: Entry) -> Entry:
+def _body(entry: Entry) -> dict[str, Any]:
+    body = entry.model_dump(mode="json")
     if isinstance(entry, Intended) and entry.owner is None:
-        return entry.model_copy(update={"owner": me()})
-    return entry
+        body["owner"] = me().model_dump(mode="json")
+    return body
 
 
 def _row(entry: Entry, body: dict[str, Any]) -> Row:
@@ -174,12 +177,13 @@ def _size(text: str) -> str:
 def dumped(body: object) -> str:
     """One spelling, which survives being read and written again."""
     try:
-        text = json.dumps(body, separators=(",", ":"), allow_nan=False)
-        if "\\ud" not in text:
-            return text
-    except ValueError:
+        text = to_json(body, inf_nan_mode="constants").decode()
+    except (PydanticSerializationError, ValueError):
         pass
-    return json.dumps(_readable(body), separators=(",", ":"), allow_nan=False)
+    else:
+        if not _ODD.search(text):
+            return text
+    return to_json(_readable(body)).decode()
 
 
 def _readable(value: Any) -> Any:

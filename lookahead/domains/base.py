@@ -180,22 +180,16 @@ def messages(
     *,
     demonstrations: Sequence[Step] = (),
     instruction: str = "",
-    keep: Sequence[int] | None = None,
 ) -> tuple[Message, ...]:
-    """The whole chat. It only grows at the end: the next step's repeats this one's, up to the end of the last block.
-
-    `keep` says which past steps are shown, by number, where not all of them fit; their turns keep their numbers.
-    """
+    """The whole chat. It only grows at the end: the next step's repeats this one's, up to the end of the last block."""
     chat: list[Message] = []
     system = domain.system(state, demonstrations=demonstrations, instruction=instruction)
     if system:
         chat.append(Message(role="system", content=system))
-    kept = None if keep is None else frozenset(keep)
     for number in _shown(state, len(state.steps)):
-        if kept is None or number in kept:
-            step = state.steps[number]
-            chat.append(Message(role="user", content=domain.turn(state, number, step.action)))
-            chat.append(Message(role="assistant", content=domain.observation(step.observation)))
+        step = state.steps[number]
+        chat.append(Message(role="user", content=domain.turn(state, number, step.action)))
+        chat.append(Message(role="assistant", content=domain.observation(step.observation)))
     chat.append(Message(role="user", content=domain.asked(state, action)))
     return tuple(chat)
 

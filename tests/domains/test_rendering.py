@@ -147,14 +147,6 @@ def test_what_the_guard_refused_is_not_told_and_the_first_state_is_still_shown()
     assert [parse_turn(text).state for text in users] == ["a page", ""]
 
 
-def test_a_long_history_can_be_shown_in_part_with_its_own_numbers() -> None:
-    state = State()
-    for number in range(6):
-        state = state.then(call("step", n=number), Observation(content=str(number)))
-    chat = messages(domains()["mcp"], state, call("step", n=6), keep=(0, 4, 5))
-    assert [parse_turn(message.content).number for message in chat if message.role == "user"] == [1, 5, 6, 7]
-
-
 def test_a_result_without_text_is_told_as_json() -> None:
     step = Step(action=call("t"), observation=Observation(structured={"é": [1]}))
     assert domains()["mcp"].observation(step.observation).endswith('\n{"é": [1]}')

@@ -1,10 +1,10 @@
 """Act and record: the only place where an action becomes real, with its intent on disk before and its result after."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter, time
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -21,8 +21,9 @@ from lookahead.pen import Pen
 from lookahead.permit import Answer, Permit, approvable, named, refused, with_notice
 from lookahead.planner import Outcome, Planner
 from lookahead.policy import Ruling
-from lookahead.portal import beside
+from lookahead.portal import beside, portal
 from lookahead.refusal import first_imagined, how
+from lookahead.screen import EffectOf, Screen
 from lookahead.search import Preview
 from lookahead.search.thinking import name_of
 from lookahead.settings import Mode
@@ -36,7 +37,6 @@ from lookahead.types import (
     Observation,
     State,
     Tool,
-    ToolEffect,
 )
 
 log: Final = logging.getLogger("lookahead")
@@ -44,7 +44,7 @@ log: Final = logging.getLogger("lookahead")
 Papers: TypeAlias = tuple[Entry, ...]
 """What proves that a person allowed it: the yes, where it was given just now, and its use."""
 
-EffectOf: TypeAlias = Callable[[Action, Tool | None], ToolEffect | None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +61,15 @@ class Line:
     effect_of: EffectOf = lambda action, tool: None
     """What the text of a call says it could do: proves that a shell or SQL call only reads, or that it destroys."""
     watch: Watch = lambda event: None
+    screen: Screen = field(init=False)
     shadow: Shadow = field(init=False)
     pen: Pen = field(init=False)
     copying: bool = field(init=False)
     """Whether the world answers from copies, which have to be taken before the real thing changes."""
 
     def __post_init__(self) -> None:
+        screen = Screen(guard=self.guard, journal=self.journal, run=self.run, effect_of=self.effect_of)
+        object.__setattr__(self, "screen", screen)
         object.__setattr__(self, "shadow", Shadow(guard=self.guard, journal=self.journal, run=self.run))
         object.__setattr__(self, "pen", Pen(journal=self.journal))
         object.__setattr__(self, "copying", isinstance(self.planner.imagine, Copying))
@@ -82,31 +85,35 @@ class Line:
 
         return act
 
-    async def begin(self, state: State, action: Action) -> Permit | Answer:
+    def begin_here(self, state: State, action: Action) -> Permit | Answer:
+        """The same from a thread without an event loop: it waits for one only where something is imagined or asked."""
+        return ready(self.begin(state, action, here=True))
+
+    async def begin(self, state: State, action: Action, *, here: bool = False) -> Permit | Answer:
         """Everything before the act. When this returns a permit, the intent is on disk (reads excepted)."""
         # A copy of our own: whoever holds the original could change it while it is being judged.
         action = Action(tool=action.tool, arguments=action.arguments, call_id=action.call_id)
         judged = action.digest
         tool = state.tool(action.tool)
-        ruling = self._ruling(action, tool)
+        ruling = self.screen.ruling(action, tool)
         if self.mode == "shadow":
-            return await self._shadowed(state, action, tool, ruling)
-        if recorded := self._recorded(state, action, ruling):
+            return await _wait(here, self._shadowed, state, action, tool, ruling)
+        if recorded := self.screen.recorded(state, action, ruling):
             return recorded
-        decision = self._screened(state, action, ruling)
+        decision = self.screen.screened(state, action, ruling)
         if decision and decision.rule == "reads" and ruling.rule != "allow" and await self.planner.warns(state, action):
             decision = None
-        decision = decision or await self._considered(state, action, ruling)
-        decision = self._unrepeated(state, decision)
+        decision = decision or await _wait(here, self._considered, state, action, ruling)
+        decision = self.screen.unrepeated(state, decision)
         if decision.proposed.digest != judged:
             raise PermitError(f"call {decision.id} was changed while it was being judged; propose it again")
         binding = binding_of(action, tool, state.digest, prospect_of(decision))
         papers: Papers = ()
         may_be_approved = approvable(decision)
         if may_be_approved or decision.choice == "ask":
-            decision, papers = await self._approved(decision, tool, binding)
+            decision, papers = await _wait(here, self._approved, decision, tool, binding)
             if papers and self.approve is not None and self.copying:
-                decision, papers = await self._still_so(state, action, ruling, decision, papers)
+                decision, papers = await _wait(here, self._still_so, state, action, ruling, decision, papers)
             if decision.proposed.digest != judged:
                 raise PermitError(f"call {decision.id} was changed while it was being approved; propose it again")
         self.watch(Decided(decision=decision))
@@ -119,15 +126,15 @@ class Line:
             binding=binding if may_be_approved or papers else None,
         )
         if decision.chosen is None:
-            await self.pen.write(entry)
+            await self._write(here, entry)
             return Answer(
                 observation=refused(decision, how(decision, self.journal.path, dry_run=self.mode == "dry-run")),
                 decision=decision,
             )
         if self.mode == "dry-run":
-            await self.pen.write(entry)
-            return await self._imagined(state, decision)
-        return await self._permitted(state, decision, entry, ruling, papers)
+            await self._write(here, entry)
+            return await _wait(here, self._imagined, state, decision)
+        return await self._permitted(state, decision, entry, ruling, papers, here=here)
 
     async def _shadowed(self, state: State, action: Action, tool: Tool | None, ruling: Ruling) -> Permit:
         """Never hold up. A copy of reality has to be asked before reality changes; a model is asked beside it."""
@@ -242,54 +249,6 @@ class Line:
         except Exception:
             log.exception("what became of call %s could not be recorded", permit.call)
 
-    def _ruling(self, action: Action, tool: Tool | None) -> Ruling:
-        ruling = self.guard.policy.rule_on(action, tool)
-        seen = self.effect_of(action, tool)
-        if seen == "destroys" or (seen is not None and ruling.effect in ("unknown", "changes")):
-            return ruling.model_copy(update={"effect": seen})
-        return ruling
-
-    def _recorded(self, state: State, action: Action, ruling: Ruling) -> Answer | None:
-        """This very call of this very run was made before: its answer is on record and it does not run again."""
-        if action.call_id is None or ruling.rule == "deny":
-            return None
-        known = self.journal.finished(self.run, action.call_id, action.digest)
-        if known is None:
-            return None
-        decision = at_once(
-            state, action, "veto", "recorded", "this call of this run was done before; this is its answer"
-        )
-        return Answer(observation=known, decision=decision)
-
-    def _screened(self, state: State, action: Action, ruling: Ruling) -> Decision | None:
-        """What can be decided without imagining anything."""
-        if ruling.rule == "deny":
-            return at_once(state, action, "veto", ruling.line, "the policy forbids this call")
-        if ruling.effect != "reads":
-            doubt = self.journal.doubtful(action.digest)
-            if doubt is not None:
-                why = f"this very call (as {doubt.call}) was cut off before its result was known: it may have happened"
-                return at_once(state, action, "ask", f"doubt:{doubt.call}", why)
-        if ruling.rule == "ask":
-            return None
-        if ruling.rule == "allow" and not ruling.textual:
-            return at_once(state, action, "run", ruling.line, "the policy allows it")
-        if ruling.effect == "reads":
-            return at_once(state, action, "run", "reads", "it only reads")
-        return None
-
-    def _unrepeated(self, state: State, decision: Decision) -> Decision:
-        """A rival that was cut off before is not done again by putting it in the place of another call."""
-        if decision.choice != "swap" or decision.chosen is None:
-            return decision
-        doubt = self.journal.doubtful(decision.chosen.digest)
-        if doubt is None or self._ruling(decision.chosen, state.tool(decision.chosen.tool)).effect == "reads":
-            return decision
-        why = f"what would be done instead (as {doubt.call}) was cut off before: it may have happened"
-        return decision.model_copy(
-            update={"choice": "veto", "chosen": None, "rule": f"doubt:{doubt.call}", "reason": why}
-        )
-
     async def _considered(self, state: State, action: Action, ruling: Ruling) -> Decision:
         world = self.planner.imagine
         depth = None
@@ -348,13 +307,20 @@ class Line:
         return decision.model_copy(update={"choice": "ask", "chosen": None, "rule": "changed", "reason": reason}), ()
 
     async def _permitted(
-        self, state: State, decision: Decision, entry: DecidedEntry, ruling: Ruling, papers: Papers = ()
+        self,
+        state: State,
+        decision: Decision,
+        entry: DecidedEntry,
+        ruling: Ruling,
+        papers: Papers = (),
+        *,
+        here: bool = False,
     ) -> Permit:
         assert decision.chosen is not None
         action = decision.chosen
         tool, digest = state.tool(action.tool), action.digest
         # A rival that was put in the place of the proposed action is under its own ruling.
-        effect = ruling.effect if decision.choice != "swap" else self._ruling(action, tool).effect
+        effect = ruling.effect if decision.choice != "swap" else self.screen.ruling(action, tool).effect
         intent = Intended(
             run=self.run,
             call=decision.id,
@@ -367,7 +333,7 @@ class Line:
         entries: tuple[Entry, ...] = (entry, *papers, intent)
         late = effect == "reads" and not papers
         if not late:
-            await self.pen.write(*entries)
+            await self._write(here, *entries)
         return Permit(
             call=decision.id,
             decision=decision,
@@ -397,3 +363,24 @@ class Line:
                 )
             )
         return Answer(observation=with_notice(decision, known), decision=decision)
+
+    async def _write(self, here: bool, *entries: Entry) -> None:
+        if here:
+            self.journal.append(*entries)
+        else:
+            await self.pen.write(*entries)
+
+
+async def _wait(here: bool, function: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Await it, or have it awaited elsewhere while this thread stands still."""
+    return portal.call(function, *args) if here else await function(*args)
+
+
+def ready(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine comes to that never waits in this thread."""
+    try:
+        coroutine.send(None)
+    except StopIteration as ended:
+        return ended.value
+    coroutine.close()
+    raise RuntimeError("the rules on text waited for something; they have to answer at once")

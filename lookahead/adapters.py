@@ -200,7 +200,7 @@ class GuardedCall:
         return self._returned(permit, value)
 
     def blocking(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        begun = portal.call(self.session.begin, self.tool.action(args, kwargs))
+        begun = self.session.begin_here(self.tool.action(args, kwargs))
         if isinstance(begun, Answer):
             return self._answered(begun)
         try:

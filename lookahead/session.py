@@ -35,7 +35,13 @@ class Session:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     async def begin(self, action: Action) -> Permit | Answer:
-        begun = await self.line.begin(self.state, action)
+        return self._begun(action, await self.line.begin(self.state, action))
+
+    def begin_here(self, action: Action) -> Permit | Answer:
+        """The same from a thread without an event loop."""
+        return self._begun(action, self.line.begin_here(self.state, action))
+
+    def _begun(self, action: Action, begun: Permit | Answer) -> Permit | Answer:
         if isinstance(begun, Answer) and begun.observation.imagined:
             # A dry run goes on from what was imagined.
             self._then(begun.decision.chosen or action, begun.observation)

@@ -263,7 +263,7 @@ def test_switched_off_whoever_asks_learns_that_nothing_is_guarded():
 def test_what_can_be_asked_of_a_session_can_be_asked_where_it_is_switched_off():
     made = wrapped()
     assert made.mode == "guard"
-    inner = {"line", "begin", "finish", "finish_here", "failed", "tell", "watchers", "closers"}
+    inner = {"line", "begin", "begin_here", "finish", "finish_here", "failed", "tell", "watchers", "closers"}
     assert {name for name in dir(made) if not name.startswith("_")} - inner <= set(dir(Off()))
 
 

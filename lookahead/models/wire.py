@@ -25,8 +25,10 @@ except ImportError as missing:
 T = TypeVar("T")
 
 _OFFICIAL: Final = "api.openai.com"
-_LARGEST: Final = 64 * 1024 * 1024
-"""Bytes of an answer. The longest that a model writes with all its probabilities is far below."""
+_MIB: Final = 1024 * 1024
+_TOKENS: Final = 32_768
+_BYTES_A_TOKEN: Final = 64
+"""Far more than a token takes in JSON, where every character of it may be written as an escape."""
 _CONNECT: Final = 10.0
 
 
@@ -67,13 +69,13 @@ class Wire:
     async def ask(self, body: Mapping[str, Any]) -> bytes:
         """The whole body of one answer. Cancelling it closes the request, so that the engine stops."""
         async with self._answering(body) as response:
-            return await _whole(response)
+            return await _whole(response, largest(body))
 
     async def pour(self, body: Mapping[str, Any], take: Callable[[Any], None]) -> None:
         """Hand over the parts of an answer as they come, each one JSON value. A whole answer is one part."""
         async with self._answering({**body, "stream": True}) as response:
             if "text/event-stream" not in str(response.headers.get("content-type", "")):
-                take(_read(await _whole(response)))
+                take(_read(await _whole(response, largest(body))))
                 return
 
             def line(text: str) -> None:
@@ -87,7 +89,7 @@ class Wire:
         """The names of the models that the endpoint says it serves."""
         line = self._here()
         async with line.places, line.client.models.with_streaming_response.list() as response:
-            raw = await _whole(response)
+            raw = await _whole(response, 4 * _MIB)
         listed = _read(raw)
         try:
             return tuple(str(model["id"]) for model in listed["data"])
@@ -144,15 +146,22 @@ class Wire:
         return said | self._headers
 
 
-async def _whole(response: Any) -> bytes:
+def largest(body: Mapping[str, Any]) -> int:
+    """How many bytes the answer to this request may have. One that is longer did not come from a model."""
+    tokens = body.get("max_tokens") or body.get("max_completion_tokens") or _TOKENS
+    alternatives = 2 * (body.get("top_logprobs") or 0)
+    return 4 * _MIB + int(body.get("n") or 1) * int(tokens) * _BYTES_A_TOKEN * (1 + alternatives)
+
+
+async def _whole(response: Any, most: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
 
     def keep(piece: bytes) -> None:
         nonlocal size
         size += len(piece)
-        if size > _LARGEST:
-            raise Answered(f"an answer of more than {_LARGEST // 1024**2} MiB")
+        if size > most:
+            raise Answered(f"an answer of more than {most // _MIB} MiB")
         pieces.append(piece)
 
     await _each(response.iter_bytes(), keep)

@@ -188,7 +188,7 @@ async def test_an_answer_that_cannot_be_unpacked_is_a_failure(endpoint: Endpoint
 
 async def test_an_answer_without_end_is_a_failure(endpoint: Endpoint):
     failed = await failing(endpoint, Reply(body=b"x" * 1_000_000, endless=True))
-    assert "more than 64 MiB" in str(failed)
+    assert "an answer of more than 6 MiB" in str(failed)
 
 
 async def test_a_failure_inside_an_answer_of_success_is_one(endpoint: Endpoint):

@@ -22,17 +22,16 @@ def names_a_model(text: str) -> bool:
 def model_at(address: str, *, environment: Mapping[str, str] = os.environ, **options: Any) -> "OpenAIModel":
     """The model that is served there. `options` are `OpenAIModel`'s: `api_key`, `seconds`, `connections` …
 
-    The key is the argument's, else `LOOKAHEAD_API_KEY`; for OpenAI itself, else `OPENAI_API_KEY`.
+    The key is the argument's, else, for OpenAI itself, `OPENAI_API_KEY`, else `LOOKAHEAD_API_KEY`.
     """
     if not names_a_model(address):
         raise ConfigError(f"{address!r} is no address of a model; write {SHAPES}")
     from lookahead.models.openai import OpenAIModel
 
-    options["api_key"] = options.get("api_key") or environment.get("LOOKAHEAD_API_KEY")
+    url, name = urldefrag(address)
     if address.startswith("openai:"):
-        name = address.removeprefix("openai:")
+        url, name = _OPENAI, address.removeprefix("openai:")
         if not name:
             raise ConfigError("which model of OpenAI's? write openai:MODEL")
-        return OpenAIModel(_OPENAI, name, **options)
-    url, name = urldefrag(address)
-    return OpenAIModel(url, name or None, **options)
+    key = options.pop("api_key", None) or (environment.get("OPENAI_API_KEY") if url.startswith(_OPENAI) else None)
+    return OpenAIModel(url, name or None, api_key=key or environment.get("LOOKAHEAD_API_KEY"), **options)

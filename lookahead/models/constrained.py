@@ -18,7 +18,11 @@ _TRIES: Final = 50
 
 
 class Unfit(Exception):
-    """An answer does not have the form that was asked for."""
+    """An answer does not have the form that was asked for. `answer` is what it was."""
+
+    def __init__(self, wrong: str, answer: str = "") -> None:
+        super().__init__(wrong)
+        self.answer = answer
 
 
 def bound(asking: Asking) -> bool:
@@ -40,12 +44,12 @@ def spelt_out(messages: Sequence[Message], asking: Asking) -> tuple[Message, ...
     return (*messages, Message(role="user", content=form))
 
 
-def once_more(messages: Sequence[Message], sample: Sample, wrong: str, asking: Asking) -> tuple[Message, ...]:
+def once_more(messages: Sequence[Message], wrong: Unfit, asking: Asking) -> tuple[Message, ...]:
     """The prompt that asks again, with what was wrong with the answer."""
     return spelt_out(
         (
             *messages,
-            Message(role="assistant", content=sample.text or "(nothing)"),
+            Message(role="assistant", content=wrong.answer or "(nothing)"),
             Message(role="user", content=f"That reply cannot be used: {wrong}."),
         ),
         asking,
@@ -88,7 +92,7 @@ def _choice_in(text: str, choices: Sequence[str]) -> str:
     exact = [choice for choice in found if choice.strip(_EDGES) == text.strip(_EDGES)]
     if len(exact) == 1 or len(found) == 1:
         return (exact or found)[0]
-    raise Unfit(f"it is none of {', '.join(map(repr, choices))}")
+    raise Unfit(f"it is none of {', '.join(map(repr, choices))}", text)
 
 
 def _json_in(text: str, asking: Asking) -> str:
@@ -105,7 +109,7 @@ def _json_in(text: str, asking: Asking) -> str:
             return candidate
         # What is wrong with a value says more than what is wrong with the text round it.
         wrong = found if not wrong or wrong.startswith("it is not JSON") else wrong
-    raise Unfit(wrong or "it is empty")
+    raise Unfit(wrong or "it is empty", text)
 
 
 def _misfit(value: object, schema: dict[str, Any]) -> str:

@@ -6,16 +6,16 @@ from typing import Any, Final, Self
 
 import anyio
 
-from lookahead.errors import LookaheadError, ModelError, ModelNotFound
+from lookahead.errors import LookaheadError, ModelNotFound
 from lookahead.models.answer import Read, read
-from lookahead.models.constrained import Unfit, bound, check, fitting, once_more, spelt_out
-from lookahead.models.count import count, count_messages
+from lookahead.models.complete import completed
+from lookahead.models.constrained import bound, spelt_out
 from lookahead.models.failures import Asked, failures, named
 from lookahead.models.manners import Manners, room_for_answer
 from lookahead.models.patience import patiently
 from lookahead.models.pouring import Pouring
 from lookahead.models.wire import Wire
-from lookahead.types import Asking, Completion, Cost, Message, Sample, Usage
+from lookahead.types import Asking, Completion, Message
 
 _SECONDS: Final = 600.0
 
@@ -71,11 +71,16 @@ class OpenAIModel:
 
     async def __call__(self, messages: Sequence[Message], asking: Asking, /) -> Completion:
         """The answer, within `asking.seconds`; a `ModelError` where there is none."""
-        began = anyio.current_time()
         seconds = asking.seconds or self._seconds
+        until = anyio.current_time() + seconds
         with failures(lambda: self._asked(seconds)), anyio.fail_after(seconds):
-            check(asking)
-            return await self._complete(tuple(messages), asking, began, began + seconds)
+
+            async def ask(prompt: Sequence[Message], single: Asking, n: int) -> Read:
+                return await self._ask(tuple(prompt), single, n, until)
+
+            return await completed(
+                ask, tuple(messages), asking, manners=self._manners, who=lambda: self._asked(seconds), model=self._model
+            )
 
     async def served(self, *, seconds: float = 10.0) -> tuple[str, ...]:
         """The names of the models that the endpoint says it serves."""
@@ -104,97 +109,6 @@ class OpenAIModel:
             raise wrong
 
     # ---- within ----
-
-    async def _complete(self, messages: tuple[Message, ...], asking: Asking, began: float, until: float) -> Completion:
-        enforced = bound(asking) and self._manners.enforces(asking)
-        answers = await self._samples(messages, asking, until)
-        samples = [sample for answer in answers for sample in answer.samples][: asking.n]
-        fits: list[Sample | str] = []
-        for sample in samples:
-            try:
-                fits.append(fitting(sample, asking))
-            except Unfit as wrong:
-                fits.append(str(wrong))
-                if enforced:
-                    self._manners.unkept(asking)
-        if any(isinstance(one, str) for one in fits):
-            fits = await self._again(messages, asking, samples, fits, answers, until)
-        good = tuple(one for one in fits if isinstance(one, Sample))
-        if not good:
-            wrong = next(one for one in fits if isinstance(one, str))
-            raise ModelError(
-                f"{self.name} was asked twice and did not answer in the form that was asked for ({wrong}); "
-                "serve the model with an engine that enforces it (`lookahead serve`), or ask a larger model"
-            )
-        usage = _sum(answers, messages)
-        cost = Cost(
-            calls=len(answers), tokens=usage.prompt + usage.generated, seconds=max(0.0, anyio.current_time() - began)
-        )
-        return Completion(samples=good, model=answers[0].model or self._model or "", usage=usage, cost=cost)
-
-    async def _samples(self, messages: tuple[Message, ...], asking: Asking, until: float) -> list[Read]:
-        """As many samples as are asked for: in one request where the engine can, else in several at once."""
-        # Without chance all samples are the same, and some engines refuse to write them twice.
-        if asking.n > 1 and ("n" in self._manners.dropped or asking.temperature == 0):
-            return await self._several(messages, asking, asking.n, until)
-        first = await self._ask(messages, asking, asking.n, until)
-        missing = asking.n - len(first.samples)
-        if missing <= 0:
-            return [first]
-        self._manners.dropped.add("n")
-        return [first, *await self._several(messages, asking, missing, until)]
-
-    async def _several(self, messages: tuple[Message, ...], asking: Asking, n: int, until: float) -> list[Read]:
-        # The last one has the seed that was asked for: a first answer may stand before it, with the same seed.
-        seeds = [None if asking.seed is None else asking.seed + asking.n - 1 - index for index in range(n)]
-        prompts = [(messages, asking.model_copy(update={"n": 1, "seed": seed})) for seed in seeds]
-        found = await self._at_once(prompts, until)
-        answers = [one for one in found if isinstance(one, Read)]
-        if not answers:
-            raise next(one for one in found if isinstance(one, Exception))
-        return answers
-
-    async def _again(
-        self,
-        messages: tuple[Message, ...],
-        asking: Asking,
-        samples: Sequence[Sample],
-        fits: Sequence[Sample | str],
-        answers: list[Read],
-        until: float,
-    ) -> list[Sample | str]:
-        """Ask once more for each sample that did not fit, saying why; what fits then takes its place."""
-        wrong = [index for index, one in enumerate(fits) if isinstance(one, str)]
-        single = asking.model_copy(update={"n": 1})
-        prompts = [(once_more(messages, samples[index], str(fits[index]), asking), single) for index in wrong]
-        repaired = list(fits)
-        for index, answer in zip(wrong, await self._at_once(prompts, until), strict=True):
-            if isinstance(answer, Exception):
-                repaired[index] = str(named(answer, self._asked(None)))
-                continue
-            answers.append(answer)
-            try:
-                repaired[index] = fitting(answer.samples[0], asking)
-            except Unfit as still:
-                repaired[index] = str(still)
-        return repaired
-
-    async def _at_once(
-        self, prompts: Sequence[tuple[tuple[Message, ...], Asking]], until: float
-    ) -> list[Read | Exception]:
-        found: list[Read | Exception] = [TimeoutError() for _ in prompts]
-
-        async def one(index: int, messages: tuple[Message, ...], asking: Asking) -> None:
-            try:
-                found[index] = await self._ask(messages, asking, 1, until)
-            except Exception as failed:
-                # One lost sample of eight does not make the other seven wrong.
-                found[index] = failed
-
-        async with anyio.create_task_group() as group:
-            for index, (messages, asking) in enumerate(prompts):
-                group.start_soon(one, index, messages, asking)
-        return found
 
     async def _ask(self, messages: tuple[Message, ...], asking: Asking, n: int, until: float) -> Read:
         request = _Request(self._manners, messages, asking, n, await self._name_of(until))
@@ -303,21 +217,3 @@ class _Request:
             self._room = room
             return True
         return self._manners.learn(cause, self._sent)
-
-
-def _sum(answers: Sequence[Read], messages: Sequence[Message]) -> Usage:
-    """What all requests took together; what an engine did not count is counted here."""
-    total = Usage()
-    for answer in answers:
-        usage = answer.usage or Usage(
-            prompt=count_messages(messages),
-            generated=sum(count(sample.text) + count(sample.thought) for sample in answer.samples),
-            counted="estimate",
-        )
-        total = Usage(
-            prompt=total.prompt + usage.prompt,
-            cached=total.cached + usage.cached,
-            generated=total.generated + usage.generated,
-            counted="estimate" if "estimate" in (total.counted, usage.counted) else "engine",
-        )
-    return total

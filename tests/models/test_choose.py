@@ -3,9 +3,11 @@
 import sys
 
 import pytest
+from server import Endpoint
 
 from lookahead.errors import ConfigError
 from lookahead.models import model_at, names_a_model
+from lookahead.types import Asking, Message
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,14 @@ def test_a_missing_extra_says_which_line_installs_it(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(ImportError, match=r'pip install "lookahead-agents\[openai\]"'):
         model_at("http://gpu:8000/v1", environment={})
+
+
+@pytest.mark.anyio
+async def test_the_key_comes_from_the_environment(endpoint: Endpoint):
+    environment = {"LOOKAHEAD_API_KEY": "key-of-this-endpoint", "OPENAI_API_KEY": "key-of-another"}
+    async with model_at(f"{endpoint.url}#m", environment=environment) as model:
+        await model((Message(role="user", content="hi"),), Asking())
+    async with model_at(f"{endpoint.url}#m", environment=environment, api_key="given") as model:
+        await model((Message(role="user", content="hi"),), Asking())
+    sent = [headers["authorization"] for headers in endpoint.headers]
+    assert sent == ["Bearer key-of-this-endpoint", "Bearer given"]

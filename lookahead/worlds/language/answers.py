@@ -71,11 +71,16 @@ def read(completion: Completion, domain: Domain, state: State, action: Action, *
     for sample in completion.samples:
         try:
             _finished(sample, cap)
-            whole.append(sample)
-            readable.append(_bare(sample.text, tool) or fitted(domain.read(sample.text, state, action), tool))
         except ModelError as cause:
             unfinished = unfinished or cause
             reasons.append(str(cause))
+            continue
+        except Unreadable as cause:
+            reasons.append(str(cause))
+            continue
+        whole.append(sample)
+        try:
+            readable.append(_bare(sample.text, tool) or fitted(domain.read(sample.text, state, action), tool))
         except Unreadable as cause:
             misfit = misfit or Misfit(text=sample.text, why=str(cause))
             reasons.append(str(cause))
@@ -84,12 +89,12 @@ def read(completion: Completion, domain: Domain, state: State, action: Action, *
         whole=whole,
         reasons=reasons,
         misfit=misfit,
-        unfinished=None if misfit is not None else unfinished,
+        unfinished=None if whole else unfinished,
     )
 
 
 def _finished(sample: Sample, cap: int) -> None:
-    """Raise what ended a sample before its end."""
+    """Raise where a sample is no whole answer, and asking for another form of it would be in vain."""
     if sample.ended == "length":
         raise ModelCutOff(
             f"the answer was cut off at {cap} tokens, so it is no prediction; "

@@ -5,10 +5,11 @@ What goes on beside an agent without holding it up (shadow mode) runs there too.
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.from_thread
@@ -16,6 +17,9 @@ import anyio.from_thread
 from lookahead.errors import ConfigError
 
 T = TypeVar("T")
+
+LOOK: Final = 0.5
+"""Seconds between two looks at whether somebody interrupted the caller."""
 
 
 class GivenUp(Exception):
@@ -60,7 +64,9 @@ class Turn:
 
     def wait(self) -> None:
         """In the caller's thread."""
-        self._over.acquire()
+        # An interrupt that comes just before the wait begins is noticed only when it ends: so it ends now and then.
+        while not self._over.acquire(timeout=LOOK):
+            pass
 
     def give_up(self) -> None:
         self._wanted = False
@@ -96,6 +102,7 @@ class Running:
             self.loop.call_soon_threadsafe(turn.stop)
 
     def _begin(self, turn: Turn) -> None:
+        _say_that_this_is_asyncio()
         task = asyncio.ensure_future(turn.run())
         self.tasks.add(task)  # the loop itself holds its tasks loosely
         task.add_done_callback(self.tasks.discard)
@@ -146,8 +153,6 @@ class Portal:
                 async def serve() -> None:
                     self._thread = threading.get_ident()
                     loop = asyncio.get_running_loop() if self._backend == "asyncio" else None
-                    if loop is not None:
-                        _say_that_this_is_asyncio()
                     async with anyio.from_thread.BlockingPortal() as portal:
                         ready.append(Running(portal, loop))
                         up.set()
@@ -164,11 +169,9 @@ class Portal:
 
 def _say_that_this_is_asyncio() -> None:
     """For all that runs in this thread: the context that a call brings along may say which loop its caller is on."""
-    try:
-        import sniffio
-    except ImportError:
-        return  # then nobody says it in a context either
-    sniffio.thread_local.name = "asyncio"
+    # Whoever has not loaded it has not said so.
+    if sniffio := sys.modules.get("sniffio"):
+        sniffio.thread_local.name = "asyncio"
 
 
 portal = Portal()

@@ -11,13 +11,13 @@ from lookahead.testing import call
 from lookahead.types import Observation, Step
 from lookahead.worlds.language.trimming import (
     AROUND,
-    FREED,
     GAP,
     SHARE,
     Remembering,
     Turn,
     anchor,
     begins,
+    left_by_a_cut,
     shortened,
     trimmed,
 )
@@ -67,8 +67,8 @@ def test_a_cut_serves_until_half_of_the_room_is_filled_again(sizes: list[int], r
     prompts = [trimmed(turns[: length + 1], room, LETTERS) for length in range(len(turns))]
     changes = sum(later[: len(earlier)] != earlier for earlier, later in pairwise(prompts))
     sizes = [size_of([shorter(one, room)]) for one in turns]
-    freed = (room - GAP - sizes[0]) * FREED
-    assert changes <= sum(sizes[1:]) / freed
+    rest = room - GAP - sizes[0]
+    assert changes <= sum(sizes[1:]) / (rest - left_by_a_cut(rest))
 
 
 def shorter(one: Turn, room: int) -> Turn:
@@ -84,6 +84,10 @@ def test_over_an_episode_the_beginning_changes_once_in_a_block_of_steps(steps: i
     changes = sum(later[: len(earlier)] != earlier for earlier, later in pairwise(prompts))
     assert changes <= steps / 25
     assert steps < 60 or changes
+
+
+def test_a_cut_leaves_a_quarter_of_a_large_room_and_half_of_a_small_one():
+    assert [left_by_a_cut(room) for room in (1000, 16_384, 20_000, 32_768, 100_000)] == [500, 8192, 8192, 8192, 25_000]
 
 
 def test_the_cut_follows_from_the_sizes_alone():

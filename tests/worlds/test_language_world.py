@@ -16,6 +16,7 @@ from lookahead.errors import (
     WorldTimeout,
 )
 from lookahead.models import ScriptedModel
+from lookahead.models.count import count
 from lookahead.testing import call
 from lookahead.types import (
     Action,
@@ -559,3 +560,39 @@ def test_what_cannot_be_meant_is_a_mistake(wrong: dict[str, object]):
 async def test_an_unknown_domain_is_a_mistake_that_is_named():
     with pytest.raises(ConfigError, match="there is no domain 'no such'"):
         await LanguageWorld(ScriptedModel("x"), domain="no such")(STATE, WRITE)
+
+
+@pytest.mark.parametrize("lines", [20, 300])
+async def test_what_an_engine_has_to_read_anew_is_the_new_turn_and_the_candidates(lines: int):
+    """The engine remembers every beginning that it has read, as vLLM does. At 300 lines history is cut several times."""
+    model = ScriptedModel(tagged("ok"))
+    world = LanguageWorld(model, max_context=32_000, max_tokens=1000, thinking="off")
+    said = "".join(f"line {number} of what came of it\n" for number in range(lines))
+    read: list[str] = []
+    missed = allowed = cuts = 0
+    state = STATE
+    for step in range(45):
+        del model.asked[:]
+        candidates = [call("write", path=f"src/file_{step}_{k}.py", text=f"print({k})\n" * 9) for k in range(4)]
+        for candidate in candidates:
+            await world(state, candidate)
+        before = text_of(model.asked[0][0][:-1])
+        cuts += bool(read) and not before.startswith(read[-1].rpartition("\0user\0")[0])
+        for messages, _ in model.asked:
+            prompt = text_of(messages)
+            shared = max((prefix(prompt, earlier) for earlier in read[-8:]), default=0)
+            missed += count(prompt[shared:]) if step else 0
+            allowed += count(messages[-1].content) if step else 0
+            read.append(prompt)
+        allowed += count(text_of(model.asked[0][0][-3:-1])) if step else 0
+        state = state.then(candidates[0], Observation(content=said))
+    assert (cuts > 0) == (lines == 300)
+    assert missed <= 1.1 * allowed
+
+
+def prefix(one: str, other: str) -> int:
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low

@@ -1,8 +1,8 @@
 """A history that fits: whole turns, the first and the last ones, cut where the next steps will cut as well.
 
 An engine remembers a prompt by its beginning. A history that lost one turn at every step would begin anew at every
-step; so when it has grown too long, half of the room is freed at once, and the same beginning serves until that is
-full. Everything here follows from the turns alone, so that all candidates of a step, and a process that was started
+step; so when it has grown too long, half of the room or more is freed at once, and the same beginning serves until that
+is full. Everything here follows from the turns alone, so that all candidates of a step, and a process that was started
 anew, cut at the same place.
 """
 
@@ -16,8 +16,11 @@ from lookahead.types import Message, Step
 
 Count: TypeAlias = Callable[[str], int]
 
-FREED: Final = 0.5
-"""Which part of the room is left to grow into after a cut."""
+KEPT: Final = 8_192
+"""Tokens of the last turns that a cut leaves, where a quarter of the room is less; and never more than half of it.
+
+What is left has to be read anew, once for each cut: the less it is, the longer it takes to the next one.
+"""
 SHARE: Final = 8
 """One message takes at most this part of the room: more of it is left out in its middle."""
 AROUND: Final = 8
@@ -67,10 +70,15 @@ def begins(sizes: Sequence[int], room: int) -> int:
         used += sizes[last]
         if used <= room:
             continue
-        while start < last and used > room * (1 - FREED):
+        while start < last and used > left_by_a_cut(room):
             used -= sizes[start]
             start += 1
     return start
+
+
+def left_by_a_cut(room: int) -> int:
+    """What the turns behind the gap take at most when the history was just cut."""
+    return min(room // 2, max(room // 4, KEPT))
 
 
 def shortened(text: str, tokens: int, count: Count) -> str:

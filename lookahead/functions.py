@@ -99,15 +99,26 @@ class ToolFunction:
 
     def action(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, call_id: str | None = None) -> Action:
         """The call as data. One that does not fit the signature raises the `TypeError` that the function would."""
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
         try:
-            return Action(tool=self.name, arguments=self._written(bound), call_id=call_id)
+            if self._places is not None and not kwargs and len(args) == len(self._places):
+                written = {name: jsonable(value) for name, value in zip(self._places, args, strict=True)}
+            else:
+                bound = self.signature.bind(*args, **kwargs)
+                bound.apply_defaults()
+                written = self._written(bound)
+            return Action(tool=self.name, arguments=written, call_id=call_id)
         except ValidationError as cause:
             reason = cause.errors()[0]["msg"]
         except RecursionError:
             reason = "a value contains itself, or is too deep"
         raise CallError(f"the call of {self.name!r} cannot be written down, so it is not allowed: {reason}")
+
+    @cached_property
+    def _places(self) -> tuple[str, ...] | None:
+        """The names of the arguments, where all of them can be given by place."""
+        by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = self.signature.parameters
+        return tuple(parameters) if all(one.kind in by_place for one in parameters.values()) else None
 
     def _written(self, bound: inspect.BoundArguments) -> dict[str, JsonValue]:
         arguments: dict[str, JsonValue] = {}

@@ -5,7 +5,7 @@ Deny beats ask beats preview beats allow.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
@@ -109,6 +109,7 @@ class Condition(Noun):
         return re.search(cast(str, self.regex), value) is not None
 
 
+_KNOWN: Final = 1000
 _TESTS: Final = ("equals", "matches", "regex", "above", "below", "outside", "absent")
 _MISSING: Final = object()
 
@@ -213,8 +214,19 @@ class Policy(Noun):
     def dry_run_of(self, name: str) -> DryRunFlag | None:
         return next((line.dry_run for _, line in self._lines(name) if line.dry_run is not None), None)
 
-    def _lines(self, name: str) -> Iterator[tuple[str, Line]]:
-        return ((pattern, line) for pattern, line in self.tools.items() if covers(pattern, name))
+    def _lines(self, name: str) -> tuple[tuple[str, Line], ...]:
+        lines = self._known.get(name)
+        if lines is None:
+            if len(self._known) >= _KNOWN:  # an agent may invent names without end
+                self._known.clear()
+            lines = tuple((pattern, line) for pattern, line in self.tools.items() if covers(pattern, name))
+            self._known[name] = lines
+        return lines
+
+    @cached_property
+    def _known(self) -> dict[str, tuple[tuple[str, Line], ...]]:
+        """The lines that speak of a tool, by its name: the same few tools are called over and over."""
+        return {}
 
     @classmethod
     def read(cls, given: Mapping[str, Any], where: str) -> "Policy":

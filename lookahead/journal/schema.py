@@ -36,7 +36,6 @@ STATEMENTS: Final = (
     "CREATE INDEX granted_key ON rows (key) WHERE kind = 'granted'",
     "CREATE INDEX started_run ON rows (run) WHERE kind = 'started'",
     "CREATE INDEX pruned_seq ON rows (seq) WHERE kind = 'pruned'",
-    "CREATE INDEX compared_seq ON rows (seq) WHERE kind IN ('resulted', 'foreseen')",
     """
     CREATE VIEW calls AS
     SELECT d.seq, d.at, d.run, d.call, json_extract(d.body, '$.decision.proposed.call_id') AS call_id,

@@ -1,6 +1,7 @@
 """What every search does its thinking with: propose, imagine many futures at once, judge many at once."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, TypeVar
@@ -97,7 +98,8 @@ class Thinking:
 
     async def extend(self, state: State, futures: Sequence[tuple[Rollout, Action]]) -> list[Rollout]:
         """Imagine one more step of every future, all at the same time."""
-        limiter = anyio.CapacityLimiter(self.meter.run.budget.at_once)
+        # One alone has nobody to wait for.
+        limiter = anyio.CapacityLimiter(self.meter.run.budget.at_once) if len(futures) > 1 else nullcontext()
 
         # Paid for in their order, whichever starts first: where a budget ends, the agent's own action had its share.
         paid = [(*future, self.meter.start_call() if self.imagine is not None else None) for future in futures]

@@ -179,7 +179,7 @@ def _sample(choice: _Choice, thinking: bool | None) -> Sample:
             "the model answered with a call of a tool, and none was offered to it; start the engine without its "
             "parser of tool calls (vLLM: --enable-auto-tool-choice), or ask another model"
         )
-    if thinking is False and thought and not text and ended == "stop" and message.content is None:
+    if thinking is False and thought and not text and ended == "stop" and not message.content:
         # With thinking switched off, some engines' parsers take the whole answer for a thought.
         text, thought = thought, ""
     tokens = _likely(choice.logprobs.content or ()) if choice.logprobs else ()
@@ -201,6 +201,14 @@ def _parts(content: str | list[dict[str, Any]] | None) -> tuple[str, str]:
         elif isinstance(said := part.get("text"), str):
             texts.append(said)
     return "".join(texts), "\n".join(thoughts)
+
+
+def likely(reported: object) -> tuple[Likely, ...]:
+    """The probabilities that stand beside a choice; none where they cannot be read."""
+    try:
+        return _likely(_Places.model_validate(sound(reported)).content or ())
+    except ValidationError:
+        return ()
 
 
 def _likely(places: Iterable[_Place]) -> tuple[Likely, ...]:

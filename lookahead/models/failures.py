@@ -5,10 +5,13 @@ endpoint, an engine in this process and another library's chat model alike.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from time import time
 from typing import Any, Final, cast
 
 from lookahead.errors import (
@@ -25,7 +28,7 @@ from lookahead.errors import (
 _LONGEST: Final = 300
 _CONTEXT: Final = re.compile(
     r"context[_ ](length|window|size)|exceed_context|max_model_len|n_ctx\b|maximum (model|context|prompt) length"
-    r"|(prompt|input|inputs?|messages?|request)\b[^.]{0,40}\b(too long|too large|longer than)"
+    r"|(prompt|inputs?|messages?)\b[^.]{0,40}\b(too long|too large|longer than)|request (entity |body )?(is )?too large"
     r"|reduce the length|input tokens? (count|exceed)|token count exceeds|tokens? \+ `?max_new_tokens"
     r"|tokens > \d+ maximum|string_above_max_length",
     re.IGNORECASE,
@@ -41,7 +44,7 @@ _FILTER: Final = re.compile(
     r"content[_ ](filter|management|policy)|safety system|responsible ?ai ?policy", re.IGNORECASE
 )
 _NO_MODEL: Final = re.compile(
-    r"model[^.\n]{0,200}?(does not exist|not found|not exist|unknown|not available|no such|is not (a )?valid)"
+    r"model\b[^\n]{0,200}?(does not exist|not found|not exist|unknown|not available|no such|is not (a )?valid)"
     r"|model_not_found|unknown model|no such model|invalid model",
     re.IGNORECASE,
 )
@@ -175,13 +178,39 @@ def _named(cause: BaseException, asked: Asked) -> tuple[type[ModelError], str]:
     if status in (408, 429) or (status is not None and status >= 500):
         return ModelUnreachable, (
             f"{asked.where} answers with {status}, and asking again did not help ({excerpt}); "
-            + ("ask less at once (connections=…)" if status == 429 else "see what the engine logged")
+            + (_slower(cause) if status == 429 else "see what the engine logged")
         )
     if status is not None:
         return ModelError, f"{asked.where} refused the request ({status}: {excerpt}); see what {model} takes"
     return ModelError, (
         f"{asked.where} gave an answer that cannot be read ({excerpt}); check that it is an OpenAI-compatible endpoint"
     )
+
+
+def retry_after(cause: BaseException) -> float | None:
+    """How long the endpoint says to wait: in milliseconds, in seconds, or until a date."""
+    response = next((found for one in _chain(cause) if (found := getattr(one, "response", None)) is not None), None)
+    headers = cast(Mapping[str, str], getattr(response, "headers", None) or {})
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        told = headers.get(name)
+        if not told:
+            continue
+        try:
+            wait = float(told) * unit
+        except ValueError:
+            try:
+                wait = parsedate_to_datetime(told).timestamp() - time()
+            except ValueError:
+                continue
+        if math.isfinite(wait):
+            return max(0.0, wait)
+    return None
+
+
+def _slower(cause: BaseException) -> str:
+    wait = retry_after(cause)
+    told = f"it says to wait {wait:.0f} seconds; " if wait else ""
+    return f"{told}ask less at once (connections=…)"
 
 
 def _not_an_endpoint(asked: Asked, excerpt: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pydantic import JsonValue
@@ -112,6 +112,13 @@ class Manners:
     def unkept(self, asking: Asking) -> None:
         """It took the form, and its answer does not fit: it may be one that ignores what it does not know."""
         self.spelt_out.add("structured_outputs" if asking.schema_of is None else "response_format")
+
+    def copy(self) -> "Manners":
+        return replace(self, dropped=set(self.dropped), schemas=set(self.schemas), spelt_out=set(self.spelt_out))
+
+    def back_to(self, earlier: "Manners") -> None:
+        """What was learnt did not help, so it was wrong: forget it."""
+        vars(self).update(vars(earlier.copy()))
 
     def learn(self, cause: BaseException, sent: Mapping[str, Any]) -> bool:
         """Whether this refusal says what to leave out next time; if so, it is left out from now on."""

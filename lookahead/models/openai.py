@@ -10,7 +10,7 @@ from lookahead.errors import LookaheadError, ModelNotFound
 from lookahead.models.answer import Read, read
 from lookahead.models.complete import completed
 from lookahead.models.constrained import bound, spelt_out
-from lookahead.models.failures import Asked, failures, named
+from lookahead.models.failures import Asked, failures, named, status_of
 from lookahead.models.manners import Manners, room_for_answer
 from lookahead.models.patience import patiently
 from lookahead.models.pouring import Pouring
@@ -119,6 +119,7 @@ class OpenAIModel:
         try:
             return await patiently(send, until=until, retries=self._retries, pause=self._pause, learn=request.learn)
         except Exception as cause:
+            request.forget(cause)
             await self._look_round(cause, until)
             raise
 
@@ -193,6 +194,7 @@ class _Request:
         stream: bool = False,
     ) -> None:
         self._manners = manners
+        self._before = manners.copy()
         self._messages = messages
         self._asking = asking
         self._n = n
@@ -217,3 +219,8 @@ class _Request:
             self._room = room
             return True
         return self._manners.learn(cause, self._sent)
+
+    def forget(self, cause: BaseException) -> None:
+        """It was refused to the end: what was left out on the way was not what the endpoint minded."""
+        if status_of(cause) in (400, 422):
+            self._manners.back_to(self._before)

@@ -1,14 +1,12 @@
 """Asking again: what may be, how long to wait before, and never past the deadline."""
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from email.utils import parsedate_to_datetime
-from time import time
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 import anyio
 
-from lookahead.models.failures import hopeless, kinds_of, status_of
+from lookahead.models.failures import hopeless, kinds_of, retry_after, status_of
 
 T = TypeVar("T")
 
@@ -61,23 +59,3 @@ def waiting(cause: BaseException, tries: int, pause: float) -> float | None:
         return asked
     # Many that failed together must not come back together.
     return min(_LONGEST, pause * 2**tries) * random.uniform(0.5, 1.0)
-
-
-def retry_after(cause: BaseException) -> float | None:
-    """How long the endpoint says to wait: in milliseconds, in seconds, or until a date."""
-    response = cast(Any, getattr(cause, "response", None))
-    headers = cast(Mapping[str, str], getattr(response, "headers", None) or {})
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        said = headers.get(name)
-        if not said:
-            continue
-        try:
-            wait = float(said) * unit
-        except ValueError:
-            try:
-                wait = parsedate_to_datetime(said).timestamp() - time()
-            except ValueError:
-                continue
-        if wait == wait:
-            return max(0.0, wait)
-    return None

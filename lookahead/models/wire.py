@@ -92,7 +92,8 @@ class Wire:
             raw = await _whole(response, 4 * _MIB)
         listed = _read(raw)
         try:
-            return tuple(str(model["id"]) for model in listed["data"])
+            models: list[Any] = listed if isinstance(listed, list) else listed["data"]
+            return tuple(str(model["id"]) for model in models)
         except (KeyError, TypeError):
             raise Answered(raw[:400].decode("utf-8", "replace")) from None
 

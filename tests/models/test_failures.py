@@ -74,6 +74,7 @@ TEXTS: list[tuple[int, str, type[ModelError], str]] = [
     (403, "Forbidden", ModelError, "LOOKAHEAD_API_KEY"),
     (429, "You exceeded your current quota, please check your plan and billing details.", ModelError, "quota"),
     (400, "The prompt triggered our content management policy.", ModelRefused, "another model"),
+    (504, "The request took too long", ModelUnreachable, "logged"),
     (503, "Service Unavailable", ModelUnreachable, "logged"),
     (429, "Rate limit reached", ModelUnreachable, "ask less at once"),
     (418, "I am a teapot", ModelError, "teapot"),
@@ -100,7 +101,10 @@ async def test_a_failure_is_read_in_whatever_shape_it_comes(endpoint: Endpoint, 
     assert len(endpoint.asked) == 1
 
 
-@pytest.mark.parametrize("text", ["The model `m` does not exist.", 'model "m" not found, try pulling it first'])
+@pytest.mark.parametrize(
+    "text",
+    ["The model `m-2.5` does not exist.", "The model `m` does not exist.", 'model "m" not found, try pulling it first'],
+)
 async def test_a_model_that_is_not_served_is_told_with_those_that_are(endpoint: Endpoint, text: str):
     endpoint.models = {"data": [{"id": "small"}, {"id": "large"}]}
     failed = await failing(endpoint, refusal(text, 404, code="model_not_found"))

@@ -231,6 +231,16 @@ async def test_a_refusal_that_names_nothing_that_was_sent_teaches_nothing(endpoi
     assert len(endpoint.asked) == 1
 
 
+async def test_what_was_left_out_in_vain_is_sent_again_next_time(endpoint: Endpoint):
+    endpoint.says(refusal("Invalid request: 'seed' and 'stop' are fine, the third message is not"))
+    async with model_of(endpoint) as model:
+        with pytest.raises(ModelError, match="third message"):
+            await model(PROMPT, ALL)
+        endpoint.says(chat("hello"))
+        await model(PROMPT, ALL)
+    assert all(name in endpoint.asked[0] for name in SENT)
+
+
 async def test_a_server_that_refuses_whatever_is_left_out_is_given_up(endpoint: Endpoint):
     endpoint.says(refusal(json.dumps({"invalid": [*SENT, "max_tokens", "top_logprobs"]})))
     async with model_of(endpoint) as model:

@@ -81,6 +81,12 @@ async def test_of_several_models_one_has_to_be_named(endpoint: Endpoint):
     assert endpoint.asked == []
 
 
+async def test_a_list_of_models_may_be_a_bare_one(endpoint: Endpoint):
+    endpoint.models = [{"id": "only"}]
+    async with model_of(endpoint, None) as model:
+        assert await model.served() == ("only",)
+
+
 async def test_connections_are_used_again(endpoint: Endpoint):
     async with model_of(endpoint) as model:
         for _ in range(5):
@@ -200,7 +206,7 @@ async def test_nothing_is_waited_for_that_comes_after_the_deadline(endpoint: End
         Reply(status=429, body={"error": {"message": "slow down"}}, headers={"retry-after": "3600"}), chat("late")
     )
     async with model_of(endpoint) as model:
-        with pytest.raises(ModelUnreachable, match=r"429.*slow down"):
+        with pytest.raises(ModelUnreachable, match=r"429.*slow down.*wait 3600 seconds"):
             await model(PROMPT, Asking(seconds=60))
     assert len(endpoint.asked) == 1
 

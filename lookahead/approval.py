@@ -5,7 +5,7 @@ import select
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from time import time
+from time import localtime, strftime, time
 from typing import Final, TypeAlias
 
 import anyio
@@ -13,6 +13,7 @@ import anyio.to_thread
 
 from lookahead.canonical import canonical, digest_of
 from lookahead.journal import Approval
+from lookahead.progress import progress, watched
 from lookahead.refusal import cleaned, first_imagined, prompt
 from lookahead.show import call_line
 from lookahead.types import Action, Decision, Noun, Tool
@@ -90,15 +91,29 @@ async def terminal(request: Request) -> bool:
     """Ask on the terminal. No answer, or anything but a yes, is a no."""
     while not await anyio.to_thread.run_sync(_one_question.acquire, True, _LOOK):
         pass
+    answered = False
     try:
-        sys.stderr.write(f"{request.text}\nDo {call_line(cleaned(request.decision).proposed, 60)}? [y/N] ")
-        sys.stderr.flush()
+        progress.over(request.decision.proposed)
+        until = strftime("%H:%M:%S", localtime(request.expires_at))
+        _say(f"{request.text}\n")
+        _say(f"It waits for an answer until {until}; after that it is not done.\n", only_seen=True)
+        _say(f"Do {call_line(cleaned(request.decision).proposed, 60)}? [y/N] ")
         # Never blocked in a read: an answer that comes after the question was withdrawn belongs to the next one.
         while not await anyio.to_thread.run_sync(_typed):
             pass
+        answered = True
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     finally:
         _one_question.release()
+        if not answered:
+            _say("\nNot answered, so it is not done.\n", only_seen=True)
+
+
+def _say(text: str, *, only_seen: bool = False) -> None:
+    """`only_seen`: what is there for the eye of whoever waits, and not for a log."""
+    if not only_seen or watched():
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _typed() -> bool:

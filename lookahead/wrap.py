@@ -21,6 +21,7 @@ from lookahead.options import check, check_rivals, unused
 from lookahead.planner import Planner
 from lookahead.policy import Policy
 from lookahead.portal import portal
+from lookahead.progress import progress, watched
 from lookahead.schema import fits
 from lookahead.search import Preview, Search
 from lookahead.search.thinking import name_of
@@ -95,6 +96,7 @@ class Options:
             line=line,
             state=State(goal=self.goal, tools=tools),
             covered=tuple(tool.name for tool in tools),
+            watchers=[progress] if watched() else [],
             closers=[self.journal.close] if self.owns_journal else [],
         )
         if world is not None and world is not self.world and hasattr(world, "aclose"):

@@ -22,7 +22,10 @@ log: Final = logging.getLogger("lookahead")
 FILE: Final = "lookahead.toml"
 JOURNAL: Final = ".lookahead/journal.db"
 _PREFIX: Final = "LOOKAHEAD_"
-_ELSEWHERE: Final = ("config", "debug", "sandbox", "no_sandbox", "examples")
+_ELSEWHERE: Final = (
+    *("config", "debug", "sandbox", "no_sandbox", "examples", "api_key"),
+    *("test_vllm_url", "test_vllm_model"),
+)
 """Variables that are read in other places, and here."""
 _PLACES: Final = ("directory", "sqlite")
 """Worlds that are named by a path."""

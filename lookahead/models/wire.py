@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import anyio
@@ -92,7 +92,7 @@ class Wire:
             raw = await _whole(response, 4 * _MIB)
         listed = _read(raw)
         try:
-            models: list[Any] = listed if isinstance(listed, list) else listed["data"]
+            models = cast(list[Any], listed) if isinstance(listed, list) else listed["data"]
             return tuple(str(model["id"]) for model in models)
         except (KeyError, TypeError):
             raise Answered(raw[:400].decode("utf-8", "replace")) from None
@@ -108,11 +108,12 @@ class Wire:
     @asynccontextmanager
     async def _answering(self, body: Mapping[str, Any]) -> AsyncGenerator[Any]:
         line = self._here()
-        extra = {name: value for name, value in body.items() if name not in ("model", "messages")}
+        # What stands in `extra_body` is sent as it is; what stands beside it is looked through field by field first.
+        extra = {name: value for name, value in body.items() if name != "model"}
         create = line.client.chat.completions.with_streaming_response.create
         async with (
             line.places,
-            create(model=body["model"], messages=body["messages"], extra_body=extra) as response,
+            create(model=body["model"], messages=[], extra_body=extra) as response,
         ):
             yield response
 

@@ -564,7 +564,7 @@ async def test_an_unknown_domain_is_a_mistake_that_is_named():
 
 @pytest.mark.parametrize("lines", [20, 300])
 async def test_what_an_engine_has_to_read_anew_is_the_new_turn_and_the_candidates(lines: int):
-    """The engine remembers every beginning that it has read, as vLLM does. At 300 lines history is cut several times."""
+    """The engine remembers each beginning that it has read, as vLLM does. At 300 lines history is cut several times."""
     model = ScriptedModel(tagged("ok"))
     world = LanguageWorld(model, max_context=32_000, max_tokens=1000, thinking="off")
     said = "".join(f"line {number} of what came of it\n" for number in range(lines))

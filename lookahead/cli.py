@@ -36,6 +36,15 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Where a command passes flags on (it sets `extra`), what comes after `--` is not ours to read."""
+        if args is None or self.get_default("extra") is None:
+            return super().parse_known_args(args, namespace)
+        mark = args.index("--") if "--" in args else len(args)
+        found, unknown = super().parse_known_args(args[:mark], namespace)
+        found.extra = [*args[mark + 1 :]]
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         self.exit(1, f"{self.prog}: {message}\nSee: {self.prog} --help\n")
 
@@ -87,6 +96,8 @@ def _stop_as_by_ctrl_c() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background
+        raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)
 
 

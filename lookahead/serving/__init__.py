@@ -1,0 +1,1 @@
+"""Starting a vLLM server with the flags that fit this model and this machine, and waiting until it answers."""

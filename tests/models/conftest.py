@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from server import Endpoint
+from model_server import Endpoint
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from server import Endpoint
+from model_server import Endpoint
 
 from lookahead.errors import ConfigError
 from lookahead.models import model_at, names_a_model

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from server import Endpoint, Reply, chat, refusal
+from model_server import Endpoint, Reply, chat, refusal
 
 from lookahead.errors import ModelError
 from lookahead.models.openai import OpenAIModel

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from server import Endpoint, chat
+from model_server import Endpoint, chat
 
 from lookahead.models.count import count, count_messages
 from lookahead.models.openai import OpenAIModel

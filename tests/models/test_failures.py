@@ -5,7 +5,7 @@ import traceback
 from typing import Any
 
 import pytest
-from server import Endpoint, Reply, chat, pieces, refusal
+from model_server import Endpoint, Reply, chat, pieces, refusal
 
 from lookahead.errors import (
     ConfigError,

@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
-from server import Endpoint, Line, Reply, chat, refusal
+from model_server import Endpoint, Line, Reply, chat, refusal
 
 from lookahead.errors import LookaheadError, ModelError, ModelTimeout, ModelUnreachable
 from lookahead.models.openai import OpenAIModel

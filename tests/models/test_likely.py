@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from server import Endpoint, Reply
+from model_server import Endpoint, Reply
 
 from lookahead.models import probability_of
 from lookahead.models.openai import OpenAIModel

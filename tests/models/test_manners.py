@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from server import Endpoint, Reply, chat, refusal
+from model_server import Endpoint, Reply, chat, refusal
 
 from lookahead.errors import ContextTooLong, ModelError
 from lookahead.models.openai import OpenAIModel

@@ -7,7 +7,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
-from server import Endpoint, Reply, chat, pieces, refusal
+from model_server import Endpoint, Reply, chat, pieces, refusal
 
 from lookahead.errors import ModelError, ModelNotFound, ModelTimeout, ModelUnreachable
 from lookahead.models.openai import OpenAIModel

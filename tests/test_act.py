@@ -109,11 +109,11 @@ class Rig:
     events: list[Event] = field(default_factory=list[Event])
 
     async def act(self, action: Action = WRITE, state: State = STATE) -> Observation:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             return await self.line.around(self.real)(state, action)
 
     async def begin(self, action: Action = WRITE, state: State = STATE) -> Permit | Answer:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             return await self.line.begin(state, action)
 
     async def permit(self, action: Action = WRITE) -> Permit:
@@ -452,11 +452,12 @@ async def test_a_call_with_a_name_does_not_run_beside_itself():
         except PermitError as error:
             refused.append(error)
 
-    async def slow(state: State, action: Action) -> str:
-        await anyio.sleep(0.01)
+    async def until_the_others_were_refused(state: State, action: Action) -> str:
+        while len(refused) < 2:
+            await anyio.lowlevel.checkpoint()
         return "done"
 
-    made.real.script = slow
+    made.real.script = until_the_others_were_refused
     async with anyio.create_task_group() as group:
         for _ in range(3):
             group.start_soon(one)
@@ -790,7 +791,7 @@ async def test_a_cancelled_act_is_in_doubt():
         return "never"
 
     made = rig(copy(), real=RecordedCalls(script=slow))
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             group.start_soon(made.act)
             await begun.wait()

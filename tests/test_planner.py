@@ -31,7 +31,7 @@ def planner(world: Any = None, judge: Critic | None = None, **more: Any) -> Plan
 
 
 async def considered(made: Planner, *, meter: Meter | None = None, **more: Any) -> Outcome:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         return await made.consider(STATE, MINE, meter=meter or Meter(budget=Budget()), **more)
 
 
@@ -257,12 +257,12 @@ async def test_what_was_seen_before_the_time_was_up_is_kept_and_judged_by_the_ru
         raise AssertionError
 
     made = planner(ScriptedWorld(script={"*": "seen"}), silent)
-    outcome = await considered(made, meter=Meter(budget=Budget(seconds=0.2)))
+    outcome = await considered(made, meter=Meter(budget=Budget(seconds=1)))
     assert outcome.proposed.rollout.steps[0].observation.content == "seen"
     assert outcome.proposed.rollout.failure == ""
     assert outcome.proposed.verdict == Verdict(score=0.25)
     assert outcome.failure == ""
-    assert outcome.notes == ("the decision's budget of 0.2 seconds ended",)
+    assert outcome.notes == ("the decision's budget of 1 seconds ended",)
 
 
 async def test_one_slow_rival_does_not_take_away_what_is_known_of_the_proposed_action():
@@ -272,11 +272,11 @@ async def test_one_slow_rival_does_not_take_away_what_is_known_of_the_proposed_a
         return "seen"
 
     made = planner(world_of(slow_for_rivals), search=BestOf(2), propose=ScriptedProposer([RIVAL]))
-    outcome = await considered(made, meter=Meter(budget=Budget(seconds=0.2)))
+    outcome = await considered(made, meter=Meter(budget=Budget(seconds=1)))
     assert outcome.proposed.rollout.steps[0].observation.content == "seen"
     assert outcome.failure == ""
     assert [one.rollout.failure for one in outcome.considered if one.rollout.action == RIVAL] == [
-        "the decision's budget of 0.2 seconds ended"
+        "the decision's budget of 1 seconds ended"
     ]
 
 
@@ -404,7 +404,7 @@ async def test_a_cancelled_caller_is_cancelled():
     async def consider() -> None:
         done.append(await considered(planner(world_of(slow))))
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             group.start_soon(consider)
             await begun.wait()

@@ -154,10 +154,10 @@ def test_whoever_waits_is_woken_when_the_last_one_ends(journal: Notebook):
     made = shadow(journal)
     foresight = entered(made)
     woken: list[bool] = []
-    thread = threading.Thread(target=lambda: woken.append(made.settle(10)))
+    thread = threading.Thread(target=lambda: woken.append(made.settle(60)))
     thread.start()
     foresight.imagined(None)
-    thread.join(10)
+    thread.join(60)
     assert woken == [True]
 
 

@@ -254,7 +254,7 @@ def _child(code: str, *arguments: str, **more: Any) -> subprocess.Popen[str]:
 
 
 def _said(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     return out
 

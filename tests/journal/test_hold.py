@@ -78,7 +78,7 @@ def test_calls_that_ran_are_in_the_journal_after_a_kill(
     process = child(code, path)
     assert process.stdout.readline() == "ready\n"
     another("x")
-    process.communicate("\n", timeout=30)
+    process.communicate("\n", timeout=120)
     assert process.returncode == -signal.SIGKILL
     assert {"a", "x", "c", "d"} <= set(names(reopen))
 

@@ -94,7 +94,7 @@ class Together:
 
 async def test_the_first_steps_of_all_candidates_are_imagined_at_the_same_time():
     world = Together(3)
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         rollouts = await thinking(world).start(STATE, [A, B, C])
     assert [rollout.action for rollout in rollouts] == [A, B, C]
     assert [rollout.steps[0].observation.content for rollout in rollouts] == ["a", "b", "c"]
@@ -195,10 +195,10 @@ async def test_each_imagined_step_is_paid_for():
     think = thinking(world_of(lambda state, action: said))
     rollouts = await think.start(STATE, [A, B])
     assert (think.meter.spent.calls, think.meter.spent.tokens) == (2, 14)
-    assert 0 < think.meter.spent.seconds < 5
+    assert 0 < think.meter.spent.seconds < 60
     cost = rollouts[0].steps[0].observation.cost
     assert (cost.calls, cost.tokens) == (1, 7)
-    assert 0 < cost.seconds < 5
+    assert 0 < cost.seconds < 60
 
 
 async def test_a_world_that_made_several_calls_says_so():
@@ -246,7 +246,7 @@ async def test_all_futures_are_judged_at_the_same_time():
 
     think = thinking(None, critic)
     rollouts = [Rollout(action=action) for action in (A, B, C)]
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         considered = await think.judge(STATE, rollouts)
     assert [one.rollout for one in considered] == rollouts
     assert [think.known[action.digest] for action in (A, B, C)] == considered
@@ -427,7 +427,7 @@ async def test_results_come_in_the_order_of_the_items_whoever_ends_first():
         gates[index].set()
         return index * 10
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         assert await gather(one, [0, 1, 2]) == [0, 10, 20]
     assert await gather(one, []) == []
 
@@ -446,7 +446,7 @@ async def test_one_failure_cancels_the_others_and_is_raised_as_itself():
         finally:
             ended.append("cancelled")
 
-    with anyio.fail_after(5), pytest.raises(ValueError, match="first"):
+    with anyio.fail_after(60), pytest.raises(ValueError, match="first"):
         await gather(one, [0, 1])
     assert ended == ["cancelled"]
 
@@ -475,7 +475,7 @@ async def test_cancelling_leaves_nothing_running():
         return "never"
 
     think = thinking(world_of(slow))
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             group.start_soon(think.start, STATE, [A, B, C])
             await all_begun.wait()

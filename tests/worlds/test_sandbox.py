@@ -150,7 +150,7 @@ def test_somebody_who_is_not_root_has_the_same_walls(tmp_path: Path, method: Lit
         return f"{os.getuid()} {int(capabilities, 16)}"
 
     async def imagine(place: Path) -> str:
-        limits = Limits(seconds=10)
+        limits = Limits(seconds=60)
         async with DirectoryFork(folder, tools=[work], scratch=place, limits=limits, method=method) as world:
             seen = await world(State(), Action(tool="work", arguments={"name": "made"}))
         return f"{seen.content} {[(effect.happened, effect.target) for effect in seen.effects or ()]}"
@@ -206,7 +206,7 @@ def test_where_no_proc_can_be_had_the_limits_hold_all_the_same(tmp_path: Path, m
 
     monkeypatch.setattr(room, "_processes", none)
     (tmp_path / "project").mkdir()
-    limits = Limits(processes=20, memory=128 << 20, seconds=10)
+    limits = Limits(processes=20, memory=128 << 20, seconds=60)
     for function, reason in ((bomb, "20 processes"), (hog, "128 MiB of memory")):
         assert reason in anyio.run(_imagine, tmp_path / "project", tmp_path / "scratch", limits, function)
 
@@ -243,7 +243,7 @@ def _running(words: str) -> bool:
     return False
 
 
-def _eventually(true: Callable[[], bool], seconds: float = 20) -> bool:
+def _eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if true():

@@ -199,7 +199,7 @@ class Breaker:
             elif not about_the_call:
                 self._failures += 1
                 self._last = str(error)[:_EXCERPT]
-                if probe or self._failures >= self.after:
+                if self._failures >= self.after:
                     self._until = self.clock() + self.rest
             elif probe:
                 # It answered, so it is up.

@@ -176,6 +176,30 @@ async def test_the_time_in_the_queue_counts_and_is_no_failure_of_the_world():
     await fails(world, like="failed 2 times in a row")
 
 
+async def test_a_world_that_was_asked_late_is_not_blamed():
+    asked: list[Action] = []
+
+    async def slow(state: State, action: Action) -> str:
+        asked.append(action)
+        with anyio.move_on_after(0.4 if len(asked) == 1 else 60):
+            await anyio.sleep_forever()
+        return "fine"
+
+    world = Circuit(world_of(slow), seconds=0.5, after=1, at_once=1)
+
+    async def second() -> None:
+        await fails(world, like="it was asked, and said nothing", error=WorldTimeout)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(world, STATE, call("x"))
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(second)
+    # With its whole time, it is.
+    await fails(world, like="it was asked, and said nothing", error=WorldTimeout)
+    await fails(world, like="failed 1 times in a row")
+    assert len(asked) == 3
+
+
 async def test_no_more_are_under_way_or_wait_than_allowed_and_the_rest_is_told_at_once():
     moody = Moody()
     release = anyio.Event()

@@ -186,7 +186,8 @@ def test_a_budget_of_seconds_ends_a_decision_that_takes_longer(journal: Journal)
 
 def test_what_fails_while_wrapping_leaves_no_journal_open(monkeypatch: pytest.MonkeyPatch):
     closed: list[str] = []
-    monkeypatch.setattr(Journal, "close", lambda self: closed.append(self.path))  # type: ignore[misc]
+    close = Journal.close
+    monkeypatch.setattr(Journal, "close", lambda self: (closed.append(self.path), close(self)))  # type: ignore[misc]
     with pytest.raises(ConfigError, match="names no world"):
         with_lookahead(send, world="moon", journal=":memory:")
     assert len(closed) == 1

@@ -261,7 +261,13 @@ class Line:
         search = Preview() if ruling.effect == "reads" or ruling.rule == "allow" else None
         try:
             outcome = await planner.consider(
-                state, action, meter=self.meter, depth=depth, search=search, watch=self.watch
+                state,
+                action,
+                meter=self.meter,
+                depth=depth,
+                spare=not self.copying and ruling.effect != "destroys",
+                search=search,
+                watch=self.watch,
             )
         finally:
             if self.copying and self.mode != "dry-run":

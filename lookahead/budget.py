@@ -1,7 +1,9 @@
 """What looking ahead may cost, what it will cost, and what it has cost."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -61,6 +63,27 @@ class Forecast(Noun):
     """None when nothing is on record from which to tell."""
     seconds: float | None = None
     basis: str = ""
+
+
+_told: Final[ContextVar[list[Cost] | None]] = ContextVar("told", default=None)
+
+
+@contextmanager
+def spending() -> Generator[Callable[[], Cost]]:
+    """What is said to be spent within, for verbs whose answer has no place for a cost."""
+    costs: list[Cost] = []
+    token = _told.set(costs)
+    try:
+        yield lambda: sum(costs, Cost())
+    finally:
+        _told.reset(token)
+
+
+def spend(cost: Cost) -> None:
+    """Said by a proposer of what its answer took."""
+    costs = _told.get()
+    if costs is not None:
+        costs.append(cost)
 
 
 @dataclass(kw_only=True)

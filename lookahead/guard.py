@@ -12,6 +12,8 @@ from lookahead.types import Action, Choice, Considered, Decision, Hazard, Origin
 Authority: TypeAlias = Literal["full", "warn"]
 
 _RANK: Final[dict[Severity, int]] = {"note": 0, "caution": 1, "danger": 2}
+OPINION: Final = "model."
+"""How the rules of critics begin that ask a language model."""
 ENOUGH_TO_DOUBT: Final = 5
 """An exact copy starts trusted; after so many comparisons its record speaks instead."""
 
@@ -134,7 +136,12 @@ class Guard:
         return self._bound(rival.rollout.action.tool, origin.world, changed) >= self.policy.trust.swap
 
     def _authority(self, considered: Considered, hazard: Hazard, effect: ToolEffect) -> Authority:
-        """Rules on text and exact copies decide; a model decides where its record is good enough, else it warns."""
+        """Rules on text and exact copies decide; a model decides where its record is good enough, else it warns.
+
+        What a language model makes of a future is an opinion, whoever foretold the future: it warns.
+        """
+        if hazard.rule.startswith(OPINION):
+            return "warn"
         if not hazard.predicted or not considered.rollout.steps:
             return "full"
         origin: Origin = considered.rollout.steps[0].observation.origin

@@ -9,7 +9,7 @@ from lookahead.budget import Meter
 from lookahead.errors import CriticError
 from lookahead.events import Watch
 from lookahead.search import Preview, Search
-from lookahead.search.thinking import NOT_MY_WORLD, Thinking, judged, merit
+from lookahead.search.thinking import AGREED, NOT_MY_WORLD, Thinking, judged, merit
 from lookahead.types import Action, Considered, Cost, Critic, Environment, Proposer, Rollout, State, Tool
 
 
@@ -48,6 +48,7 @@ class Planner:
         *,
         meter: Meter,
         depth: int | None = None,
+        spare: bool = False,
         search: Search | None = None,
         watch: Watch = lambda event: None,
     ) -> Outcome:
@@ -60,6 +61,7 @@ class Planner:
             meter=meter.decision(),
             watch=watch,
             depth=depth,
+            spare=spare,
         )
         thinking.keep(Considered(rollout=Rollout(action=proposed)))
         unread = ended = ""
@@ -73,7 +75,7 @@ class Planner:
             ended = f"the decision's budget of {meter.budget.seconds:g} seconds ended"
         known = [await self._complete(state, one, ended) for one in thinking.known.values()]
         mine = known[0]  # kept before anybody thought of a rival
-        abstained = mine.rollout.failure.startswith(NOT_MY_WORLD)
+        abstained = mine.rollout.failure.startswith((NOT_MY_WORLD, AGREED))
         failure = "" if mine.rollout.steps or abstained else mine.rollout.failure
         return Outcome(
             considered=tuple(sorted(known, key=merit, reverse=True)),

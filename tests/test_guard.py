@@ -577,3 +577,14 @@ def test_a_copy_that_was_disproved_looks_as_deep_as_its_record_allows():
     wrong_on_reads = FixedRecord(bound=0.9, right=0.1, tries=5, changed=False)
     assert depth(wrong_on_reads, exact=True) is None
     assert depth(wrong_on_reads, exact=True, effect="reads") == 4
+
+
+@pytest.mark.parametrize("how", [*CERTAIN, *UNCERTAIN])
+def test_what_a_language_model_thinks_of_a_future_asks_or_is_told_and_never_refuses(how: str):
+    """However good the record of the world is that foretold it: the opinion is another one's."""
+    kind, _, record = {**CERTAIN, **UNCERTAIN}[how]
+    danger = decided(future(MINE, hazard("danger", rule="model.data-loss"), kind=kind), record=record)
+    assert danger.choice == "ask"
+    caution = decided(future(MINE, hazard("caution", rule="model.data-loss"), kind=kind), record=record)
+    assert caution.choice == "run"
+    assert any("model.data-loss" in note for note in caution.notes)

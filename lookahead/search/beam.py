@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lookahead.errors import ConfigError
-from lookahead.search.thinking import Thinking, after, candidates_for, gather, merit
+from lookahead.search.opening import opening
+from lookahead.search.thinking import Thinking, after, gather, merit
 from lookahead.types import Action, Considered, Proposer, Rollout, State
 
 
@@ -27,10 +28,9 @@ class Beam:
         return self.width + (self.depth - 1) * (self.width + 1) * self.branch
 
     async def __call__(self, thinking: Thinking, state: State, proposed: Action, /) -> Sequence[Considered]:
-        candidates = await candidates_for(thinking, state, proposed, self.width - 1, self.propose)
-        level = await thinking.judge(state, await thinking.start(state, candidates))
+        level = await thinking.judge(state, await opening(thinking, state, proposed, self.width - 1, self.propose))
         best = {one.rollout.action.digest: one for one in level}
-        if len(candidates) == 1:
+        if len(level) == 1:
             return level
         for _ in range(thinking.horizon(self.depth) - 1):
             beam = self._beam(level, proposed)

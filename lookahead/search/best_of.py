@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lookahead.errors import ConfigError
-from lookahead.search.thinking import Thinking, after, candidates_for, gather
+from lookahead.search.opening import opening
+from lookahead.search.thinking import Thinking, after, gather
 from lookahead.types import Action, Considered, Proposer, Rollout, State
 
 
@@ -25,9 +26,8 @@ class BestOf:
         return self.k * self.depth
 
     async def __call__(self, thinking: Thinking, state: State, proposed: Action, /) -> Sequence[Considered]:
-        candidates = await candidates_for(thinking, state, proposed, self.k - 1, self.propose)
-        rollouts = await thinking.start(state, candidates)
-        if len(candidates) == 1:
+        rollouts = await opening(thinking, state, proposed, self.k - 1, self.propose)
+        if len(rollouts) == 1:
             return await thinking.judge(state, rollouts)
         for _ in range(thinking.horizon(self.depth) - 1):
             following = await gather(lambda rollout: self._next(thinking, state, rollout), rollouts)

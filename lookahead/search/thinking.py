@@ -1,14 +1,14 @@
 """What every search does its thinking with: propose, imagine many futures at once, judge many at once."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 
-from lookahead.budget import StepMeter
+from lookahead.budget import StepMeter, spending
 from lookahead.errors import CriticError, NotMyWorld, ProposerError, WorldError, boundary
 from lookahead.events import Imagined, Judged, Proposed, Watch
 from lookahead.types import (
@@ -32,6 +32,8 @@ U = TypeVar("U")
 
 NOT_MY_WORLD: Final = "no world knows this kind of action"
 """How the failure begins where every world abstained; what they said of it follows."""
+AGREED: Final = "every candidate is this very call"
+"""The failure of a future that was not imagined, because there was nothing to choose: the text is all to judge by."""
 
 
 @dataclass(kw_only=True)
@@ -46,6 +48,9 @@ class Thinking:
     watch: Watch
     depth: int | None
     """As deep as the world's record allows; None: as deep as the search likes."""
+    spare: bool = False
+    """Whether nothing need be imagined where all candidates are the same call: a world that costs something is asked
+    about choices, and about what destroys. A copy costs nothing, and is always looked at."""
     known: dict[str, Considered] = field(default_factory=dict[str, Considered])
     notes: list[str] = field(default_factory=list[str])
     _named: dict[int, tuple[Action, str]] = field(default_factory=dict[int, tuple[Action, str]], repr=False)
@@ -66,18 +71,27 @@ class Thinking:
 
     async def propose(self, state: State, n: int, own: Proposer | None) -> list[Action]:
         """Up to `n` actions that the agent could take; only its own tools, only arguments that fit them."""
+        return self.fitting(state, await self.heard(state, n, own), n)
+
+    async def heard(self, state: State, n: int, own: Proposer | None) -> list[Action]:
+        """What a proposer says, whether or not the agent could do it."""
         proposer = own or self.proposer
         if proposer is None or n < 1:
             return []
-        try:
-            with boundary(ProposerError, "thinking of alternatives"):
-                rivals = [Action.model_validate(rival) for rival in await proposer(state, n)]
-        except ProposerError as cause:
-            self.notes.append(str(cause))
-            return []
-        return [rival for rival in rivals if self._may(state, rival)][:n]
+        with spending() as spent:
+            try:
+                with boundary(ProposerError, "thinking of alternatives"):
+                    return [Action.model_validate(rival) for rival in await proposer(state, n)]
+            except ProposerError as cause:
+                self.notes.append(str(cause))
+                return []
+            finally:
+                self.meter.finish_call(spent(), spent().seconds)
 
-    def _may(self, state: State, rival: Action) -> bool:
+    def fitting(self, state: State, rivals: Sequence[Action], n: int) -> list[Action]:
+        return [rival for rival in rivals if self.may(state, rival)][:n]
+
+    def may(self, state: State, rival: Action) -> bool:
         tool = state.tool(rival.tool)
         if tool is None and state.tools:
             self.notes.append(f"an alternative was dropped: the agent has no tool {rival.tool!r}")
@@ -98,29 +112,46 @@ class Thinking:
 
     async def extend(self, state: State, futures: Sequence[tuple[Rollout, Action]]) -> list[Rollout]:
         """Imagine one more step of every future, all at the same time."""
-        # One alone has nobody to wait for.
-        limiter = anyio.CapacityLimiter(self.meter.run.budget.at_once) if len(futures) > 1 else nullcontext()
-
+        limiter = self.limiter(len(futures))
         # Paid for in their order, whichever starts first: where a budget ends, the agent's own action had its share.
-        paid = [(*future, self.meter.start_call() if self.imagine is not None else None) for future in futures]
+        paid = [(*future, self.pay()) for future in futures]
+        return await gather(lambda future: self.one(limiter, state, *future), paid)
 
-        async def one(future: tuple[Rollout, Action, str | None]) -> Rollout:
-            async with limiter:
-                longer = await self._extend(state, *future)
-            name = self._name(longer.action)
-            known = self.known.get(name)
-            if known is None or len(known.rollout.steps) <= len(longer.steps):
-                self.known[name] = Considered(rollout=longer)
-            self.watch(Imagined(action=longer.action, rollout=longer))
-            return longer
+    def limiter(self, number: int) -> AbstractAsyncContextManager[Any]:
+        """So many at the same time as the budget says. One alone has nobody to wait for."""
+        return anyio.CapacityLimiter(self.meter.run.budget.at_once) if number > 1 else nullcontext()
 
-        return await gather(one, paid)
+    def pay(self) -> str | None:
+        """Take one call out of the budget; the reason when there is none left."""
+        return self.meter.start_call() if self.imagine is not None else None
+
+    async def one(
+        self,
+        limiter: AbstractAsyncContextManager[Any],
+        state: State,
+        rollout: Rollout,
+        action: Action,
+        refused: str | None,
+    ) -> Rollout:
+        """One more step of one future, paid for or refused."""
+        async with limiter:
+            longer = await self._extend(state, rollout, action, refused)
+        name = self._name(longer.action)
+        known = self.known.get(name)
+        if known is None or len(known.rollout.steps) <= len(longer.steps):
+            self.known[name] = Considered(rollout=longer)
+        self.watch(Imagined(action=longer.action, rollout=longer))
+        return longer
 
     async def judge(self, state: State, rollouts: Sequence[Rollout]) -> list[Considered]:
         """What the critic makes of every future, all at the same time."""
+        limiter = self.limiter(len(rollouts))
 
         async def one(rollout: Rollout) -> Considered:
-            verdict = await judged(self.critic, state, rollout)
+            if rollout.failure == AGREED:
+                return Considered(rollout=rollout)
+            async with limiter:
+                verdict = await judged(self.critic, state, rollout)
             self.meter.finish_call(verdict.cost, verdict.cost.seconds)
             considered = Considered(rollout=rollout, verdict=verdict)
             self.keep(considered)
@@ -190,15 +221,6 @@ def unique(actions: Iterable[Action]) -> list[Action]:
     for action in actions:
         seen.setdefault(action.digest, action)
     return list(seen.values())
-
-
-async def candidates_for(
-    thinking: Thinking, state: State, proposed: Action, rivals: int, own: Proposer | None
-) -> list[Action]:
-    """The proposed action first, then the rivals that differ from it and from each other."""
-    candidates = unique([proposed, *await thinking.propose(state, rivals, own)])
-    thinking.proposed(candidates)
-    return candidates
 
 
 async def gather(function: Callable[[T], Awaitable[U]], items: Sequence[T]) -> list[U]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lookahead.errors import ConfigError
-from lookahead.search.thinking import Thinking, after, candidates_for, gather, merit
+from lookahead.search.opening import opening
+from lookahead.search.thinking import Thinking, after, gather, merit
 from lookahead.types import Action, Considered, Proposer, Rollout, State
 
 
@@ -53,9 +54,8 @@ class Tree:
         return self.k + self.rounds * self.leaves * self.branch
 
     async def __call__(self, thinking: Thinking, state: State, proposed: Action, /) -> Sequence[Considered]:
-        candidates = await candidates_for(thinking, state, proposed, self.k - 1, self.propose)
-        first = await thinking.judge(state, await thinking.start(state, candidates))
-        if len(candidates) == 1:
+        first = await thinking.judge(state, await opening(thinking, state, proposed, self.k - 1, self.propose))
+        if len(first) == 1:
             return first
         roots = [self._node(one, None, thinking) for one in first]
         for _ in range(self.rounds):

@@ -10,12 +10,12 @@ import pytest
 from lookahead.budget import Budget, Meter
 from lookahead.errors import CriticError, NotMyWorld, WorldError
 from lookahead.events import Event, Imagined, Judged, Proposed
+from lookahead.search.opening import opening
 from lookahead.search.thinking import (
     NOT_MY_WORLD,
     Thinking,
     after,
     as_imagined,
-    candidates_for,
     gather,
     judged,
     merit,
@@ -332,10 +332,10 @@ async def test_the_proposed_action_comes_first_and_each_different_call_once():
     events: list[Event] = []
     proposer = ScriptedProposer([B, A, call("write", path="b"), C])
     think = thinking(None, proposer=proposer, events=events)
-    assert await candidates_for(think, STATE, A, 4, None) == [A, B, C]
+    assert [one.action for one in await opening(think, STATE, A, 4, None)] == [A, B, C]
     assert proposer.asked == [(STATE, 4)]
-    assert events == [Proposed(candidates=(A, B, C))]
-    assert think.known == {action.digest: Considered(rollout=Rollout(action=action)) for action in (A, B, C)}
+    assert events[0] == Proposed(candidates=(A, B, C))
+    assert list(think.known) == [action.digest for action in (A, B, C)]
 
 
 def test_unique_keeps_the_first_of_equal_calls():

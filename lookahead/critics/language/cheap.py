@@ -123,7 +123,7 @@ class CheapCritic:
             return ()
         # Without probabilities a choice only says which side of the fence it is on, not how far from it.
         severity: Severity = "danger" if odds.told and odds.harm >= self.danger else "caution"
-        return (hazard(HARM, severity, rollout, said=f"P(harm) {odds.harm:.2f}", by=self.name),)
+        return (hazard(HARM, severity, said=f"P(harm) {odds.harm:.2f}", by=self.name),)
 
 
 def odds_of(completion: Completion) -> Odds:

@@ -109,7 +109,6 @@ class RubricCritic:
             told = hazard(
                 kind,
                 graver["severity"],
-                rollout,
                 said=self._words(graver["what"], 100),
                 by=self.name,
                 reversible=_REVERSIBLE[graver["reversible"]],

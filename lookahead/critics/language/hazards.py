@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from lookahead.critics.finding import ORDER, one_line
-from lookahead.types import Hazard, Rollout, Severity
+from lookahead.critics.finding import one_line
+from lookahead.types import Hazard, Severity
 
 KINDS: Final[Mapping[str, str]] = {
     "data-loss": "destroys or overwrites something that is still needed",
@@ -27,31 +27,21 @@ HARM: Final = "harm"
 def hazard(
     kind: str,
     severity: Severity,
-    rollout: Rollout,
     *,
     said: str,
     by: str,
     reversible: bool | None = None,
     step: int = 0,
 ) -> Hazard:
-    """A model's warning. It is a prediction, whatever it rests on."""
+    """A model's warning. The guard asks or tells because of it, and refuses nothing: it is an opinion."""
     return Hazard(
         rule=f"model.{kind}",
         what=f"a language model warns: {KINDS.get(kind, 'it expects harm')}",
         why=one_line(f"{by} judged it from the call and its forecast; that is an opinion, and no proof"),
-        severity=_weighed(severity, rollout),
+        severity=severity,
         reversible=reversible,
         evidence=(one_line(said),) if said.strip() else (),
         predicted=True,
         step=step,
     )
 
-
-def _weighed(severity: Severity, rollout: Rollout) -> Severity:
-    """One degree less where the guard would take an opinion for what a copy has shown or the text proves.
-
-    There a warning would be obeyed without a record. So a model's `danger` is asked about, and its `caution` is told.
-    Where a world model foretold the step, the guard weighs it by that world's record.
-    """
-    believed = not rollout.steps or rollout.steps[0].observation.origin.kind == "exact"
-    return ORDER[max(0, ORDER.index(severity) - 1)] if believed else severity

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
+from lookahead.budget import spend
 from lookahead.critics.language.answers import as_object, name_of
 from lookahead.critics.language.calls import call_schema
 from lookahead.critics.language.fence import Fence, clipped
@@ -70,6 +71,7 @@ class LanguageProposer:
             completion = await self.complete(self.messages(state), asking)
         except ModelError as cause:
             raise ProposerError(f"{self.name} gave no answer: {cause}") from cause
+        spend(completion.cost)
         return self._read(completion, state)[:n]
 
     def messages(self, state: State) -> tuple[Message, ...]:

@@ -183,7 +183,7 @@ class Breaker:
             return
         when = "one call is trying it now" if self._trying else f"it is tried again in {max(1, round(left))} seconds"
         raise WorldError(
-            f"{name_of(self.world)} failed {self._failures} times in a row, so it is not asked; {when}. "
+            f"{name_of(self.world)} failed {_times(self._failures)}, so it is not asked; {when}. "
             f"It last said: {self._last}"
         )
 
@@ -210,6 +210,10 @@ class Breaker:
         with self._lock:
             if probe:
                 self._trying = False
+
+
+def _times(failures: int) -> str:
+    return "just now" if failures == 1 else f"{failures} times in a row"
 
 
 @dataclass(kw_only=True)

@@ -511,6 +511,16 @@ async def test_instructions_and_demonstrations_stand_in_the_system_prompt():
         assert text in system.content
 
 
+@pytest.mark.parametrize("domain", ["mcp", Domain(name="mcp"), None])
+async def test_prompts_of_somebody_else_stand_in_place_of_ours(domain: Domain | str | None):
+    model = ScriptedModel(tagged("fine"))
+    world = LanguageWorld(model, domain=domain, prompts={"mcp": "Be a server.\n\n{tool_definitions}"})
+    await world(STATE, WRITE)
+    system = model.asked[0][0][0].content
+    assert system.startswith("Be a server.")
+    assert "wipe" in system
+
+
 async def test_a_grounding_that_fails_is_a_failure_of_the_world():
     async def ground(state: State, action: Action) -> Ground:
         raise OSError("gone")

@@ -1,6 +1,6 @@
 """The language world model: the history goes in, and what would come back goes out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, cast
@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, cast
 import anyio
 
 from lookahead.canonical import digest_of
-from lookahead.domains import Domain, domain_for
+from lookahead.domains import Domain, domain_for, prompted
 from lookahead.errors import ConfigError, ModelError, ModelTimeout, Unreadable, WorldError, WorldTimeout, boundary
 from lookahead.models.count import count
 from lookahead.search.thinking import name_of
@@ -55,6 +55,7 @@ class LanguageWorld:
         complete: Complete,
         *,
         domain: Domain | str | None = None,
+        prompts: Mapping[str, str] | None = None,
         thinking: Thinking = "auto",
         samples: int = 1,
         grounding: Grounds | None = None,
@@ -67,7 +68,9 @@ class LanguageWorld:
         effect_of: EffectOf | None = None,
         count: Count = count,
     ) -> None:
-        """`max_context` is what the model reads and writes at once; `effect_of` says what a call's text can do."""
+        """`prompts` are others than ours, by domain; `max_context` is what the model reads and writes at once;
+        `effect_of` says what a call's text can do.
+        """
         if thinking not in ("auto", "on", "off"):
             raise ConfigError(f"thinking={thinking!r} is none of auto, on, off")
         if samples < 1 or max_tokens < 1 or max_thinking_tokens < 0 or seconds <= 0:
@@ -83,6 +86,7 @@ class LanguageWorld:
         self.seconds = seconds
         self._complete = complete
         self._domain = domain
+        self._prompts = prompts or {}
         self._thinking = thinking
         self._samples = samples
         self._grounding = grounding
@@ -148,9 +152,9 @@ class LanguageWorld:
         return self._signed(said, share_of(said, first.readable, self._samples), question.cost)
 
     def _domain_of(self, state: State, action: Action) -> Domain:
-        if self._domain is None or isinstance(self._domain, str):
-            return domain_for(state, action, self._domain)
-        return self._domain
+        if isinstance(self._domain, Domain):
+            return prompted(self._domain, self._prompts)
+        return prompted(domain_for(state, action, self._domain), self._prompts)
 
     async def _ground(self, state: State, action: Action) -> Ground:
         found = await self._grounding(state, action) if self._grounding is not None else Ground()

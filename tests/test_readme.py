@@ -1,5 +1,6 @@
 """What the README says is done here, with the README's own words as the input."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from lookahead import cli
+from lookahead import Journal, cli, search, with_lookahead
+from lookahead.options import MODES
 from lookahead.refusal import refusal
-from lookahead.settings import Settings
+from lookahead.settings import JOURNAL, Settings
 from lookahead.types import Action, Decision
+from lookahead.worlds.choose import KNOWN
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,6 +69,25 @@ def test_the_settings_shown_can_be_read(tmp_path: Path):
         "read_*": "allow", "delete_*": "ask", "drop_*": "deny",
     }  # fmt: skip
     assert settings.budget.seconds == 10
+
+
+def test_every_argument_mode_and_search_is_named():
+    named = set(re.findall(r"\w[\w-]*", CODE))
+    assert set(inspect.signature(with_lookahead).parameters) - {"agent"} <= named
+    assert set(MODES) <= named
+    assert set(search.__all__) - {"Search"} <= named
+
+
+def test_every_kind_of_world_that_is_named_is_known():
+    (row,) = re.findall(r"^\| `world` \|(.*)$", README, re.MULTILINE)
+    said = re.findall(r'`"([^"]+)"`', row)
+    assert said
+    assert all(f'"{kind}"' in KNOWN for kind in said)
+
+
+def test_the_record_keeps_itself_out_of_git(project: Path):
+    Journal(project / JOURNAL).close()
+    assert (project / JOURNAL).parent.joinpath(".gitignore").read_text().splitlines()[0] == "*"
 
 
 def test_deny_beats_ask_beats_preview_beats_allow():

@@ -87,15 +87,22 @@ class Journal:
     def in_doubt(self) -> list[InDoubt]:
         """Calls that may have happened: their process ended, or they were cut off, before there was a result."""
         with self._store.reading() as db:
-            return views.in_doubt(db)
+            found = views.in_doubt(db)
+        return [doubt for doubt in found if self._still_open(doubt.call)]
 
     def doubtful(self, action_digest: str) -> InDoubt | None:
         """Whether this very call, tool and arguments, is in doubt."""
         with self._store.looking() as db:
-            if not views.is_open(db, action_digest):
+            if not views.is_open(db, key=action_digest):
                 return None
         with self._store.reading() as db:
-            return views.doubtful(db, action_digest)
+            found = views.doubtful(db, action_digest)
+        return next((doubt for doubt in found if self._still_open(doubt.call)), None)
+
+    def _still_open(self, call: str) -> bool:
+        """Looked at anew: a process that ended since the first look may have recorded its result before it ended."""
+        with self._store.looking() as db:
+            return views.is_open(db, call=call)
 
     def finished(self, run: str, call_id: str, action_digest: str) -> Observation | None:
         """The recorded answer to this call of this run. With one, it must not be made again."""
@@ -115,7 +122,15 @@ class Journal:
     def calls(self, run: str | None = None, *, starting: str = "", limit: int | None = None) -> list[Call]:
         """Calls whose id starts so, with what became of them, oldest first; with a limit, the last so many."""
         with self._store.reading() as db:
-            return views.calls(db, None if run is None else storable(run), storable(starting), limit)
+            found = views.calls(db, None if run is None else storable(run), storable(starting), limit)
+        return [self._again(call) if call.status == "in doubt" else call for call in found]
+
+    def _again(self, call: Call) -> Call:
+        """What looked as if it were in doubt, looked at once more: see `_still_open`."""
+        if self._still_open(call.call):
+            return call
+        with self._store.reading() as db:
+            return next((one for one in views.calls(db, None, call.call, None) if one.call == call.call), call)
 
     def runs(self) -> list[Run]:
         with self._store.reading() as db:

@@ -87,15 +87,15 @@ def in_doubt(db: sqlite3.Connection) -> list[InDoubt]:
     return _doubts(db, "SELECT seq FROM open ORDER BY seq", ())
 
 
-def is_open(db: sqlite3.Connection, action_digest: str) -> bool:
-    """Whether an intent of this very call has no end yet: mostly not, so this is asked first."""
-    return db.execute("SELECT 1 FROM open WHERE key = ? LIMIT 1", (action_digest,)).fetchone() is not None
+def is_open(db: sqlite3.Connection, *, key: str | None = None, call: str | None = None) -> bool:
+    """Whether an intent, of this action or of this call, has no end yet: mostly not, so this is asked first."""
+    column, value = ("key", key) if call is None else ("call", call)
+    return db.execute(f"SELECT 1 FROM open WHERE {column} = ? LIMIT 1", (value,)).fetchone() is not None
 
 
-def doubtful(db: sqlite3.Connection, action_digest: str) -> InDoubt | None:
-    """The same, about one very call."""
-    found = _doubts(db, "SELECT seq FROM open WHERE key = ? ORDER BY seq", (action_digest,))
-    return found[0] if found else None
+def doubtful(db: sqlite3.Connection, action_digest: str) -> list[InDoubt]:
+    """The same, about one very action."""
+    return _doubts(db, "SELECT seq FROM open WHERE key = ? ORDER BY seq", (action_digest,))
 
 
 def _doubts(db: sqlite3.Connection, which: str, arguments: tuple[str, ...]) -> list[InDoubt]:

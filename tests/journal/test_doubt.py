@@ -46,6 +46,52 @@ def test_a_call_whose_process_ended_is_in_doubt(journal: Journal, make: Any) -> 
     assert doubt.why == "its process ended before the result was recorded"
 
 
+def test_a_result_that_is_recorded_between_two_looks_ends_the_doubt(
+    journal: Journal, make: Any, reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process records its result and ends, just after the list of open calls was read and before it is looked for."""
+    from lookahead.journal.owner import Owner
+
+    action = make.action()
+    journal.append(dead(make, "c1"), dead(make, "c2"), dead(make, "c3"))
+
+    def ended_just_now(left: list[str]) -> Callable[[Owner], bool]:
+        def running(owner: Owner) -> bool:
+            if left:
+                with reopen(journal.path) as theirs:
+                    theirs.append(make.resulted(left.pop()))
+            return False
+
+        return running
+
+    monkeypatch.setattr(Owner, "running", ended_just_now(["c1"]))
+    assert [doubt.call for doubt in journal.in_doubt()] == ["c2", "c3"]
+    monkeypatch.setattr(Owner, "running", ended_just_now(["c2"]))
+    doubt = journal.doubtful(action.digest)
+    assert doubt is not None
+    assert doubt.call == "c3"
+    monkeypatch.setattr(Owner, "running", ended_just_now(["c3"]))
+    assert journal.doubtful(action.digest) is None
+
+
+def test_what_became_of_a_call_is_looked_at_again_before_it_is_called_in_doubt(
+    journal: Journal, make: Any, reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lookahead.journal.owner import Owner
+
+    journal.append(make.decided("c1"), dead(make, "c1"))
+    left = ["c1"]
+
+    def running(owner: Owner) -> bool:
+        if left:
+            with reopen(journal.path) as theirs:
+                theirs.append(make.resulted(left.pop()))
+        return False
+
+    monkeypatch.setattr(Owner, "running", running)
+    assert [call.status for call in journal.calls()] == ["done"]
+
+
 def test_a_call_of_a_process_that_cannot_be_seen_is_in_doubt(journal: Journal, make: Any) -> None:
     from lookahead.journal.owner import me
 

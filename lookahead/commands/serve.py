@@ -102,8 +102,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         with server:
             server.wait(say, patience=args.patience)
-            _ready(args, server, say)
             ready = True
+            _ready(args, server, say)
             server.watch_until_it_ends()
     except KeyboardInterrupt:
         say("the server and its workers have ended")

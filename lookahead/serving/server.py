@@ -79,20 +79,22 @@ class Server:
         watch = Watch(self.log)
         began = heard = told = time.monotonic()
         last = ""
-        while not self._healthy():
+        healthy = False
+        while not healthy:
+            healthy = self._healthy()
             self._alive()
             for line in watch.new():
                 heard = time.monotonic()
                 if (now := stage(line)) and now != last:
                     last, told = now, heard
                     say(f"{heard - began:4.0f} s  {now}")
-            now_is = time.monotonic()
-            if now_is - heard > patience:
-                raise self._failure(f"nothing happened for {patience:.0f} seconds")
-            if now_is - told > beat:
-                told = now_is
-                say(f"{now_is - began:4.0f} s  still {last or 'starting'}")
-            time.sleep(LOOK)
+            if (idle := time.monotonic() - heard) > patience:
+                raise self._failure(f"nothing happened for {idle:.0f} seconds")
+            if time.monotonic() - told > beat:
+                told = time.monotonic()
+                say(f"{told - began:4.0f} s  still {last or 'starting'}")
+            if not healthy:
+                time.sleep(LOOK)
         say(f"{time.monotonic() - began:4.0f} s  healthy; asking for a first answer")
         self._answer()
         say(f"{time.monotonic() - began:4.0f} s  it answers")
@@ -113,10 +115,8 @@ class Server:
                 process.send_signal(signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(grace)
-            for number in (signal.SIGTERM, signal.SIGKILL):
-                if not _ended(process, number, 5.0):
-                    continue
-                break
+            # A worker that outlives its server has nobody left to listen to.
+            _tell(process, signal.SIGTERM, 2.0)
         finally:
             # Also where a second Ctrl-C came while we waited.
             for pid in _session(process.pid):
@@ -239,18 +239,15 @@ def _die_with(parent: int) -> Callable[[], None]:
     return prepare
 
 
-def _ended(process: subprocess.Popen[bytes], number: signal.Signals, seconds: float) -> bool:
-    """Whether all of its session is gone; else tell them, and look again for so long."""
+def _tell(process: subprocess.Popen[bytes], number: signal.Signals, seconds: float) -> None:
+    """Send a signal to all of its session, and wait until they are gone, at most so long."""
     deadline = time.monotonic() + seconds
     for pid in _session(process.pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-    while any(True for _ in _session(process.pid)):
-        if time.monotonic() > deadline:
-            return False
+    while any(True for _ in _session(process.pid)) and time.monotonic() < deadline:
         process.poll()
         time.sleep(0.05)
-    return True
 
 
 def _session(leader: int, *, dead: bool = False) -> Iterator[int]:

@@ -31,15 +31,34 @@ _PLACES: Final = ("directory", "sqlite")
 """Worlds that are named by a path."""
 
 
+class Imagine(Noun):
+    """How a language model is asked to imagine, where a world is named by its address."""
+
+    thinking: Literal["auto", "on", "off"] = "auto"
+    samples: int = Field(default=1, ge=1)
+    domain: str | None = None
+    """One of the seven worlds; None: inferred from the tools."""
+    prompts: str | None = None
+    """A folder of prompts to use in place of ours."""
+    grounding: bool = True
+    """Whether recorded calls and the tools' own code are shown to the model."""
+    max_context: int = Field(default=131_072, ge=1024)
+    max_tokens: int = Field(default=4_096, ge=1)
+    max_thinking_tokens: int = Field(default=28_672, ge=0)
+
+
 class Settings(Noun):
     """What a project says once, so that no call has to."""
 
     world: str = "auto"
+    endpoint: str = ""
+    """The language world model that `auto` asks about what cannot be copied: `http://HOST:PORT/v1`."""
     mode: Mode = "guard"
     journal: str = JOURNAL
     goal: str = ""
     budget: Budget = Field(default_factory=Budget)
     policy: Policy = Field(default_factory=Policy)
+    imagine: Imagine = Field(default_factory=Imagine)
 
     @classmethod
     def load(cls, path: Path) -> "Settings":
@@ -66,9 +85,12 @@ class Settings(Noun):
             settings = settings.model_copy(update={"journal": _beside(path, settings.journal)})
         if path:
             settings = settings.model_copy(update={"world": _world_beside(path, settings.world)})
+            if settings.imagine.prompts is not None:
+                prompts = {"prompts": _beside(path, settings.imagine.prompts)}
+                settings = settings.model_copy(update={"imagine": settings.imagine.model_copy(update=prompts)})
         said: dict[str, Any] = {
             key: environment[name]
-            for key in ("world", "mode", "journal", "goal")
+            for key in ("world", "endpoint", "mode", "journal", "goal")
             if (name := f"LOOKAHEAD_{key.upper()}") in environment
         }
         limits = {
@@ -140,7 +162,7 @@ def _like_a_line(content: Mapping[str, Any]) -> bool:
 
 def _known(environment: Mapping[str, str]) -> None:
     """A variable that is nearly one of ours was meant to say something; one that is nothing like them may be yours."""
-    ours = {name.upper() for name in (*Settings.model_fields, *_ELSEWHERE)} - {"BUDGET"}
+    ours = {name.upper() for name in (*Settings.model_fields, *_ELSEWHERE)} - {"BUDGET", "IMAGINE"}
     ours |= {f"BUDGET_{limit.upper()}" for limit in Budget.model_fields}
     for name in sorted(environment):
         if name.startswith(_PREFIX) and (said := name.removeprefix(_PREFIX)) not in ours:

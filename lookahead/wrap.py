@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from os import PathLike
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -26,15 +26,18 @@ from lookahead.schema import fits
 from lookahead.search import Preview, Search
 from lookahead.search.thinking import name_of
 from lookahead.session import Session
-from lookahead.settings import Mode, Settings, policy_of
+from lookahead.settings import Imagine, Mode, Settings, policy_of
 from lookahead.types import Critic, Environment, Proposer, State, Tool
 from lookahead.worlds.choose import World, choose, root_of
+from lookahead.worlds.imagined import Imagined
 
 A = TypeVar("A")
 
 log: Final = logging.getLogger("lookahead")
 
 GROUP = "lookahead.adapters"
+_PATIENCE: Final = 60.0
+"""Seconds that a language model has for one prediction, where the budget has no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,8 @@ class Options:
     mode: Mode
     journal: Journal
     approve: Approve | None
+    endpoint: str = ""
+    imagine: Imagine = field(default_factory=Imagine)
     owns_journal: bool = False
     own_policy: bool = False
     """The policy was given in code, for these tools; one from a file may be shared with agents that have others."""
@@ -65,19 +70,34 @@ class Options:
     ) -> Session:
         """A session for an agent with these tools. `propose` is the agent's own way to think of alternatives."""
         tools = tuple(tools)
-        check_rivals(self.search, propose is not None)
+        run = run or new_id()
+        languages = self._languages(functions or {}, run)
         if tools and (said := unused(self.policy, tools, all_known=bool(functions) and self.own_policy)):
             log.warning("not everything that the policy says can hold for this agent: %s", "; ".join(said))
         tools = tuple(tool.model_copy(update={"effect": self.policy.effect_of(tool.name, tool)}) for tool in tools)
-        world = choose(self.world, functions=functions or {}, real=real, policy=self.policy)
+        world = choose(
+            self.world,
+            functions=functions or {},
+            real=real,
+            policy=self.policy,
+            journal=self.journal,
+            exclude_run=run if self.mode == "shadow" else None,
+            endpoint=self.endpoint,
+            at=languages.at,
+        )
+        if propose is None and languages.models:
+            # Where the agent has no way to think of alternatives, the model that imagines them can.
+            from lookahead.critics.language import LanguageProposer
+
+            propose = LanguageProposer(languages.models[0])
+        check_rivals(self.search, propose is not None)
         rules = RuleCritic(root=root_of(world, functions or {}))
-        run = run or new_id()
         session: Session
 
         line = Line(
             planner=Planner(
                 imagine=world,
-                judge=strictest(rules, self.critic) if self.critic is not None else rules,
+                judge=_strict(rules, self.critic),
                 text=rules,
                 search=self.search,
                 propose=propose,
@@ -110,6 +130,27 @@ class Options:
             tools=tools,
         )
         return session
+
+    def _languages(self, functions: Mapping[str, ToolFunction], run: str) -> Imagined:
+        return Imagined(
+            imagine=self.imagine,
+            seconds=self.budget.seconds or _PATIENCE,
+            journal=self.journal,
+            functions=functions,
+            effect_of=effect_of,
+            exclude_run=run if self.mode == "shadow" else None,
+        )
+
+
+def _strict(rules: Critic, critic: Critic | None) -> Critic:
+    """The rules, and whoever else was asked. What the rules call dangerous need not be paid for."""
+    if critic is None:
+        return rules
+    if not hasattr(critic, "complete"):
+        return strictest(rules, critic)
+    from lookahead.critics.language import combined
+
+    return combined(rules, critic)
 
 
 class Adapter(Protocol):
@@ -151,6 +192,8 @@ def with_lookahead(
         policy=policy_of(policy) if policy is not None else settings.policy,
         budget=Budget.of(budget) if budget is not None else settings.budget,
         mode=mode,
+        endpoint=settings.endpoint,
+        imagine=settings.imagine,
         own_policy=isinstance(policy, Mapping),
         journal=journal if isinstance(journal, Journal) else Journal(journal or settings.journal),
         owns_journal=not isinstance(journal, Journal),

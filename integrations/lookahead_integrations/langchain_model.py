@@ -19,7 +19,7 @@ try:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 except ImportError as missing:
-    raise ImportError('a LangChain chat model needs LangChain: pip install "lookahead-agents[langgraph]"') from missing
+    raise ImportError('a LangChain chat model needs LangChain: pip install "lookahead-agents[langchain]"') from missing
 
 _TURNS: Final = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 _SECONDS: Final = 600.0

@@ -2,33 +2,75 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias, cast
 
 from lookahead.errors import ConfigError, LookaheadError
 from lookahead.functions import ToolFunction
+from lookahead.journal import Journal
 from lookahead.policy import Policy
 from lookahead.types import Environment
 
 log: Final = logging.getLogger("lookahead")
 
 World: TypeAlias = Environment | str | None
+At: TypeAlias = Callable[[str], Environment]
+"""The world of the language model at an address."""
 
 _warned: Final[set[str]] = set()
-KNOWN: Final = 'an Environment, "auto", "none", "directory:PATH", "sqlite:PATH" or "postgresql://…"'
+KNOWN: Final = (
+    'an Environment, "auto", "none", "http://HOST:PORT/v1", "http://HOST/v1#MODEL", "openai:MODEL", "vllm:MODEL", '
+    '"recorded", "directory:PATH", "sqlite:PATH" or "postgresql://…"'
+)
 
 
 def choose(
-    world: World, *, functions: Mapping[str, ToolFunction], real: Environment | None, policy: Policy
+    world: World,
+    *,
+    functions: Mapping[str, ToolFunction],
+    real: Environment | None,
+    policy: Policy,
+    journal: Journal | None = None,
+    exclude_run: str | None = None,
+    endpoint: str = "",
+    at: At | None = None,
 ) -> Environment | None:
     """The world that these words mean. A tool's own dry-run argument, where the policy declares one, is asked first."""
     flagged = _flagged(real, policy)
-    found = world if callable(world) else _named(world or "none", functions)
-    if flagged is None or found is None:
-        return flagged or found
+    recorded = _recorded(journal, exclude_run)
+    if callable(world):
+        found = world
+    elif world == "auto":
+        found = _whatever_can_be_had(functions, recorded, endpoint, at)
+    else:
+        found = _named(world or "none", functions, recorded, at)
+    return _routed(*filter(None, (flagged, found)))
+
+
+def _whatever_can_be_had(
+    functions: Mapping[str, ToolFunction], recorded: Environment | None, endpoint: str, at: At | None
+) -> Environment | None:
+    """A copy first, then the record, then the model that is configured."""
+    exact = _exact_here(functions)
+    if not endpoint or at is None:
+        return exact
+    return _routed(*filter(None, (exact, recorded, at(endpoint))))
+
+
+def _recorded(journal: Journal | None, exclude_run: str | None) -> Environment | None:
+    if journal is None:
+        return None
+    from lookahead.worlds.recorded import RecordedWorld
+
+    return RecordedWorld(journal, exclude_run=exclude_run)
+
+
+def _routed(*worlds: Environment) -> Environment | None:
+    if len(worlds) < 2:
+        return worlds[0] if worlds else None
     from lookahead.worlds.routed import RoutedWorld
 
-    return RoutedWorld(flagged, found)
+    return RoutedWorld(*worlds)
 
 
 def _flagged(real: Environment | None, policy: Policy) -> Environment | None:
@@ -42,12 +84,16 @@ def _flagged(real: Environment | None, policy: Policy) -> Environment | None:
     return DryRun(real, flags)
 
 
-def _named(name: str, functions: Mapping[str, ToolFunction]) -> Environment | None:
+def _named(
+    name: str, functions: Mapping[str, ToolFunction], recorded: Environment | None, at: At | None
+) -> Environment | None:
     kind, _, rest = name.partition(":")
     if name == "none":
         return None
-    if name == "auto":
-        return _exact_here(functions)
+    if name == "recorded" and recorded is not None:
+        return recorded
+    if is_address(name) and at is not None:
+        return at(name)
     if kind == "directory" and rest:
         from lookahead.worlds.fork import DirectoryFork
 
@@ -93,3 +139,10 @@ def root_of(world: Environment | None, functions: Mapping[str, ToolFunction]) ->
     if isinstance(path, os.PathLike):
         return os.fspath(cast("os.PathLike[str]", path))
     return os.getcwd() if functions else None
+
+
+def is_address(name: str) -> bool:
+    """Whether a language model is meant: one that is served somewhere, or one that runs in this process."""
+    from lookahead.models import names_a_model
+
+    return names_a_model(name) or (name.startswith("vllm:") and len(name) > len("vllm:"))

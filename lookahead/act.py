@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from lookahead.approval import Approve, Request, ask, binding_of, prospect_of
-from lookahead.budget import Meter
+from lookahead.budget import Experience, Meter
 from lookahead.errors import PermitError
 from lookahead.events import Acted, Decided, Watch
 from lookahead.guard import Guard, at_once
@@ -61,6 +61,7 @@ class Line:
     effect_of: EffectOf = lambda action, tool: None
     """What the text of a call says it could do: proves that a shell or SQL call only reads, or that it destroys."""
     watch: Watch = lambda event: None
+    experience: Experience = field(default_factory=Experience)
     screen: Screen = field(init=False)
     shadow: Shadow = field(init=False)
     pen: Pen = field(init=False)
@@ -266,6 +267,7 @@ class Line:
                 meter=self.meter,
                 depth=depth,
                 spare=not self.copying and ruling.effect != "destroys",
+                forecast=None if self.copying else self.experience.of(action.tool),
                 search=search,
                 watch=self.watch,
             )
@@ -273,6 +275,8 @@ class Line:
             if self.copying and self.mode != "dry-run":
                 with anyio.CancelScope(shield=True):
                     await cast(Copying, world).discard()
+        if not self.copying and planner is self.planner:
+            self.experience.learn(action.tool, outcome.cost)
         return self.guard.decide(state, action, ruling, outcome)
 
     async def _approved(self, decision: Decision, tool: Tool | None, binding: str) -> tuple[Decision, Papers]:

@@ -1,10 +1,12 @@
 """What looking ahead may cost, what it will cost, and what it has cost."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any, Final, cast
 
 from pydantic import Field, ValidationError, field_validator
@@ -13,6 +15,7 @@ from lookahead.errors import ConfigError
 from lookahead.explain import explain, shown
 from lookahead.types import Cost, Noun
 
+_LATEST: Final = 5
 _NOTHING: Final = Cost()
 _ONE_CALL: Final = Cost(calls=1)
 _ACCEPTED: Final = (
@@ -63,6 +66,30 @@ class Forecast(Noun):
     """None when nothing is on record from which to tell."""
     seconds: float | None = None
     basis: str = ""
+    usual: Cost | None = None
+    """What the latest decisions on this tool did cost, in this run: the best guess, where the others are the bound."""
+
+
+@dataclass(kw_only=True)
+class Experience:
+    """What the latest decisions on each tool cost in this run: the best guess at what the next one will."""
+
+    latest: dict[str, deque[Cost]] = field(default_factory=dict[str, deque[Cost]])
+
+    def learn(self, tool: str, cost: Cost) -> None:
+        """Only what was paid for teaches something: a call that the rules alone judged costs nothing."""
+        if cost.calls or cost.tokens:
+            self.latest.setdefault(tool, deque(maxlen=_LATEST)).append(cost)
+
+    def of(self, tool: str) -> Cost | None:
+        known = self.latest.get(tool)
+        if not known:
+            return None
+        return Cost(
+            calls=round(median(cost.calls for cost in known)),
+            tokens=round(median(cost.tokens for cost in known)),
+            seconds=median(cost.seconds for cost in known),
+        )
 
 
 _told: Final[ContextVar[list[Cost] | None]] = ContextVar("told", default=None)

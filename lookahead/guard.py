@@ -180,6 +180,7 @@ class Draft:
             reason=reason,
             state=self.state.digest,
             cost=self.outcome.cost,
+            forecast=self.outcome.forecast,
             notes=(*self.outcome.notes, *self.notes),
         )
 

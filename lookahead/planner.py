@@ -24,6 +24,8 @@ class Outcome:
     """Why the proposed action could not be imagined although a world knew it, or not be judged; empty otherwise."""
     notes: tuple[str, ...] = ()
     cost: Cost = field(default_factory=Cost)
+    forecast: Cost | None = None
+    """What it was expected to cost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ class Planner:
         meter: Meter,
         depth: int | None = None,
         spare: bool = False,
+        forecast: Cost | None = None,
         search: Search | None = None,
         watch: Watch = lambda event: None,
     ) -> Outcome:
@@ -83,6 +86,7 @@ class Planner:
             failure=unread or failure,
             notes=tuple(dict.fromkeys(note for note in (*thinking.notes, ended, unread) if note)),
             cost=thinking.meter.spent,
+            forecast=forecast,
         )
 
     async def warns(self, state: State, action: Action) -> bool:

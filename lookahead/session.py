@@ -85,7 +85,7 @@ class Session:
         known = self.state.tool(tool) if tool else None
         if known is not None and self.line.guard.policy.effect_of(known.name, known) == "reads":
             return Forecast(calls=0, tokens=0, seconds=0.0, basis=f"{tool!r} only reads: nothing is imagined")
-        return forecast(
+        bound = forecast(
             self.line.planner.search.calls,
             tool or "*",
             name_of(world),
@@ -97,6 +97,8 @@ class Session:
     @property
     def mode(self) -> Mode:
         return self.line.mode
+        usual = self.line.experience.of(tool) if tool else None
+        return bound if usual is None else bound.model_copy(update={"usual": usual})
 
     @property
     def coverage(self) -> tuple[str, ...]:

@@ -280,6 +280,8 @@ class Decision(Noun):
     state: str = ""
     """The digest of the state in which it was judged."""
     cost: Cost = Cost()
+    forecast: Cost | None = None
+    """What thinking it over was expected to cost before it began; None where nobody could tell."""
     notes: tuple[str, ...] = ()
     """What the user should be told although it did not decide: a world that was down, a warning from a new model."""
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lookahead.budget import Budget, Forecast, Meter, StepMeter, forecast
+from lookahead.budget import Budget, Experience, Forecast, Meter, StepMeter, forecast
 from lookahead.errors import ConfigError
 from lookahead.types import Cost
 
@@ -210,3 +210,14 @@ def test_without_a_record_the_budget_is_the_bound():
 
 def test_an_exact_world_costs_no_tokens():
     assert foretold(6, Budget(tokens=50), past=never, exact=True).tokens == 0
+
+
+def test_the_latest_decisions_on_a_tool_say_what_the_next_will_cost():
+    experience = Experience()
+    assert experience.of("write") is None
+    experience.learn("write", Cost())  # the rules alone judged it
+    assert experience.of("write") is None
+    for tokens in (1000, 10, 20, 30, 40, 50):
+        experience.learn("write", Cost(calls=2, tokens=tokens, seconds=tokens / 10))
+    assert experience.of("write") == Cost(calls=2, tokens=30, seconds=3.0)
+    assert experience.of("other") is None

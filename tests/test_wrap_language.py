@@ -174,3 +174,18 @@ def test_prompts_that_are_not_there_are_told_at_once(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LookaheadError, match="nowhere"):
         with_lookahead([rename])
+
+
+def test_what_a_decision_was_to_cost_and_did_cost_is_on_record(endpoint: Endpoint, journal: Journal) -> None:
+    endpoint.script = [chat(MARKED.format("a is now b"), usage={"prompt_tokens": 70, "completion_tokens": 7})]
+    tools = wrapped(endpoint, journal)
+    session = tools[0].lookahead
+    assert session.forecast("rename").usual is None
+    tools[1]("a", "b")
+    assert session.forecast("rename").usual.tokens == 77
+    tools[1]("a", "c")
+    first, second = [call.decided.decision for call in journal.calls()]
+    assert (first.forecast, first.cost.tokens) == (None, 77)
+    assert second.forecast is not None
+    assert (second.forecast.calls, second.forecast.tokens) == (1, 77)
+    session.close()

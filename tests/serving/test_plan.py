@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,18 @@ def test_a_model_that_nobody_has_looked_into_is_left_to_vllm():
     found = plan(Facts(name="some/model"), gpus(2, 80))
     assert (found.tensor, found.context) == (1, None)
     assert any("nothing is known" in note for note in found.notes)
+
+
+def test_the_table_in_the_documentation_is_what_is_planned():
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    rows = re.findall(r"^\| (\d) × (\d+) GB \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    assert len(rows) == 8
+    for number, size, split, weights, context in rows:
+        try:
+            found = plan(agentworld(), gpus(int(number), int(size)))
+        except ConfigError:
+            assert weights.startswith("refused")
+            continue
+        parts = [f"tensor {found.tensor}"] * (found.tensor > 1) + [f"data {found.data}"] * (found.data > 1)
+        assert (split, context) == (", ".join(parts) or "–", f"{found.context:,}")
+        assert weights.startswith("8 bits" if found.quantization == "fp8" else "16 bits")

@@ -14,7 +14,7 @@ from lookahead.options import MODES
 from lookahead.refusal import refusal
 from lookahead.settings import JOURNAL, Settings
 from lookahead.types import Action, Decision
-from lookahead.worlds.choose import KNOWN
+from lookahead.worlds.choose import KNOWN, is_address
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -62,13 +62,17 @@ def test_every_refusal_has_at_most_six_lines():
 
 
 def test_the_settings_shown_can_be_read(tmp_path: Path):
-    (shown,) = blocks("toml")
-    (tmp_path / "lookahead.toml").write_text(shown)
+    rules, imagined = blocks("toml")
+    (tmp_path / "lookahead.toml").write_text(rules)
     settings = Settings.load(tmp_path / "lookahead.toml")
     assert {name: line.rule for name, line in settings.policy.tools.items()} == {
         "read_*": "allow", "delete_*": "ask", "drop_*": "deny",
     }  # fmt: skip
     assert settings.budget.seconds == 10
+    (tmp_path / "lookahead.toml").write_text(imagined)
+    settings = Settings.load(tmp_path / "lookahead.toml")
+    assert is_address(settings.endpoint)
+    assert (settings.imagine.thinking, settings.imagine.samples) == ("auto", 1)
 
 
 def test_every_argument_mode_and_search_is_named():

@@ -340,9 +340,10 @@ def _released(held: Hold, user: int) -> None:
 
 def _begins_well(held: Hold) -> None:
     """SQLite takes a file that is too short to be a database for an empty one, and would write over it."""
+    # The log first: another process that makes this journal just now begins the file before it writes to the log.
+    logged = _size_of(f"{held.real}-wal") > 0
     start = held.begin(_HEADER)
-    log = Path(f"{held.real}-wal")
-    emptied = not start and log.exists() and log.stat().st_size > 0
+    emptied = not start and logged
     if emptied or (start and (len(start) < _HEADER or not start.startswith(b"SQLite format 3\0"))):
         raise damaged(held.path, "it does not begin like one")
 

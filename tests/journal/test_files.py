@@ -162,3 +162,32 @@ def test_errors_are_ours_whatever_failed(journal: Journal, make: Any) -> None:
     with pytest.raises(JournalError, match=r"cannot be used \(no such table: open\)"):
         journal.append(make.intended())
     assert len(journal.calls()) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="another process is made by fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+def test_a_journal_that_another_process_makes_just_then_is_not_taken_for_an_emptied_one(
+    tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lookahead.journal.hold import Hold
+
+    path = tmp_path / "j.db"
+    begin, first = Hold.begin, [True]
+
+    def slowly(held: Hold, size: int) -> bytes:
+        start = begin(held, size)
+        if first.pop() if first else False:
+            child = os.fork()
+            if child == 0:
+                # It dies with its log in place, as one that is still at work would have it.
+                theirs = Journal(path)
+                theirs.append(make.decided("theirs"))
+                os._exit(0)
+            os.waitpid(child, 0)
+        return start
+
+    monkeypatch.setattr(Hold, "begin", slowly)
+    with Journal(path) as journal:
+        journal.append(make.decided("ours"))
+        assert [call.call for call in journal.calls()] == ["theirs", "ours"]
+        assert journal.verify().ok

@@ -44,4 +44,3 @@ def hazard(
         predicted=True,
         step=step,
     )
-

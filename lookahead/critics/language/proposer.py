@@ -2,8 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
 
 from lookahead.budget import spend
 from lookahead.critics.language.answers import as_object, name_of
@@ -40,13 +43,19 @@ class LanguageProposer:
         max_tokens: int | None = None,
         past: int = 24,
         seconds: float | None = 60.0,
+        one_by_one: bool = False,
     ) -> None:
-        """`samples`: answers to draw, where that is more than are wanted. `past`: so many earlier steps are shown."""
+        """`samples`: answers to draw, where that is more than are wanted. `past`: so many earlier steps are shown.
+
+        `one_by_one`: each answer is a request of its own, so that a search can imagine the first ones while others are
+        still being written. It saves time where the engine remembers prompts, and costs tokens where it does not.
+        """
         if (samples is not None and samples < 1) or past < 0:
             raise ConfigError(f"samples={samples}, past={past}: at least one answer, and no fewer than 0 earlier steps")
         self.complete = complete
         self.samples = samples
         self.past = past
+        self.one_by_one = one_by_one
         self.asking = Asking(
             temperature=temperature,
             thinking=thinking,
@@ -63,9 +72,7 @@ class LanguageProposer:
     async def __call__(self, state: State, n: int, /) -> Sequence[Action]:
         if n < 1:
             return []
-        if not state.tools:
-            raise ProposerError(f"{self.name} was told of no tools, so there is no call that it could propose")
-        schema = call_schema(state.tools)
+        schema = call_schema(_known(self, state))
         asking = self.asking.model_copy(update={"n": max(n, self.samples or n), "schema_of": schema})
         try:
             completion = await self.complete(self.messages(state), asking)
@@ -73,6 +80,49 @@ class LanguageProposer:
             raise ProposerError(f"{self.name} gave no answer: {cause}") from cause
         spend(completion.cost)
         return self._read(completion, state)[:n]
+
+    @property
+    def each(self) -> Callable[[State, int], AsyncIterator[Action]] | None:
+        """The same calls as they come, where that was asked for."""
+        return self._as_they_come if self.one_by_one else None
+
+    async def _as_they_come(self, state: State, n: int) -> AsyncIterator[Action]:
+        """Every answer, those that agree too: whoever asks sees by them whether there is a choice."""
+        number = max(n, self.samples or n)
+        asking = self.asking.model_copy(update={"schema_of": call_schema(_known(self, state))})
+        messages = self.messages(state)
+        failures: list[str] = []
+        heard = 0
+        send, receive = anyio.create_memory_object_stream[Completion](number)
+
+        async def ask(say: MemoryObjectSendStream[Completion]) -> None:
+            async with say:
+                try:
+                    await say.send(await self.complete(messages, asking))
+                except ModelError as cause:
+                    failures.append(str(cause))
+
+        async with receive, anyio.create_task_group() as group:
+            async with send:
+                for _ in range(number):
+                    group.start_soon(ask, send.clone())
+            async for completion in receive:
+                spend(completion.cost)
+                try:
+                    said = self._read(completion, state)
+                except ProposerError as cause:
+                    failures.append(str(cause))
+                    continue
+                for action in said:
+                    heard += 1
+                    try:
+                        yield action
+                    except GeneratorExit:
+                        # Whoever asked has heard enough.
+                        group.cancel_scope.cancel()
+                        return
+        if not heard:
+            raise ProposerError(f"{self.name} gave no answer: {'; '.join(dict.fromkeys(failures))}")
 
     def messages(self, state: State) -> tuple[Message, ...]:
         """What the model is shown. It only grows at its end, but for the question and what became too old."""
@@ -111,6 +161,12 @@ class LanguageProposer:
                 "give it another model, or an endpoint that can hold a model to a JSON schema"
             )
         return [found[digest] for digest, _ in votes.most_common()]
+
+
+def _known(proposer: LanguageProposer, state: State) -> tuple[Tool, ...]:
+    if not state.tools:
+        raise ProposerError(f"{proposer.name} was told of no tools, so there is no call that it could propose")
+    return state.tools
 
 
 def call_of(sample: Sample, state: State) -> Action:

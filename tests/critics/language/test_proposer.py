@@ -1,8 +1,10 @@
 """The proposer: whatever a model writes, what comes back is a call that the agent could make."""
 
 import json
+from contextlib import aclosing
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from lookahead.budget import Budget, Meter
 from lookahead.critics.language import LanguageProposer
 from lookahead.critics.language.calls import call_schema
 from lookahead.critics.language.proposer import call_of
-from lookahead.errors import ConfigError, ModelCutOff, ProposerError
+from lookahead.errors import ConfigError, ModelCutOff, ModelTimeout, ProposerError
 from lookahead.planner import Planner
 from lookahead.schema import fits
 from lookahead.search import BestOf
@@ -252,3 +254,57 @@ def test_a_tool_without_a_schema_takes_any_object():
     schema = call_schema([Tool(name="t")])
     assert accepts(schema, {"call": {"tool": "t", "arguments": {"a": 1}}})
     assert not accepts(schema, {"call": {"tool": "t", "arguments": 1}})
+
+
+async def test_one_by_one_each_call_comes_as_soon_as_it_is_there(kit: Any):
+    """The second answer is not written before the first was taken."""
+    taken = anyio.Event()
+    answers = [kit.proposal("delete_file", path="a"), kit.proposal("delete_file", path="b")]
+
+    async def answer(messages: Any, asking: Any) -> str:
+        if len(answers) == 1:
+            await taken.wait()
+        return answers.pop(0)
+
+    proposer = LanguageProposer(kit.Model(answer), one_by_one=True)
+    assert proposer.each is not None
+    came: list[str] = []
+    with anyio.fail_after(60):
+        async for action in proposer.each(kit.state, 2):
+            came.append(str(action.arguments["path"]))
+            taken.set()
+    assert came == ["a", "b"]
+
+
+async def test_one_by_one_what_fails_leaves_the_others_and_all_failing_is_said(kit: Any):
+    model = kit.Model("no call at all", kit.proposal("delete_file", path="a"))
+    proposer = LanguageProposer(model, one_by_one=True)
+    assert proposer.each is not None
+    assert [action.arguments["path"] async for action in proposer.each(kit.state, 2)] == ["a"]
+    silent = LanguageProposer(kit.Model(ModelTimeout("too late")), one_by_one=True)
+    assert silent.each is not None
+    with pytest.raises(ProposerError, match="too late"):
+        [action async for action in silent.each(kit.state, 2)]
+    assert LanguageProposer(model).each is None
+
+
+async def test_one_by_one_whoever_has_heard_enough_leaves_nobody_writing(kit: Any):
+    cut: list[str] = []
+    first = [kit.proposal("delete_file", path="a")]
+
+    async def answer(messages: Any, asking: Any) -> str:
+        if first:
+            return first.pop()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cut.append("yes")
+        return ""
+
+    proposer = LanguageProposer(kit.Model(answer), one_by_one=True)
+    assert proposer.each is not None
+    with anyio.fail_after(60):
+        async with aclosing(proposer.each(kit.state, 3)) as coming:
+            async for _ in coming:
+                break
+    assert cut == ["yes", "yes"]

@@ -57,7 +57,7 @@ class Loopback:
         form: dict[str, list[str]] = body.get("structured_outputs") or {}
         if choices := form.get("choice"):
             return chance.choice(choices)
-        words = "".join(f" {word}" for word in chance.choices(WORDS, k=body["max_tokens"]))
+        words = " ".join(chance.choices(WORDS, k=body["max_tokens"]))
         last = body["messages"][-1]["content"]
         # Whoever is asked for tags writes them, as a world model does.
         text = f"{OPEN}\n{words}\n{CLOSE}" if f"{OPEN}{CLOSE}" in last else words

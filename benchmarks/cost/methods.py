@@ -120,19 +120,19 @@ def median(spent: Sequence[Spent], figure: str) -> float:
     return statistics.median(getattr(one, figure) for one in spent)
 
 
-def table(rows: Sequence[Row]) -> list[str]:
+def table(rows: Sequence[Row], *, timed: bool) -> list[str]:
     lines = [
         "| decision by | rounds | beyond the agent's own | of these with words | calls | samples | prompt tokens "
         "| computed at the first step | computed later | generated | seconds | times ours |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        seconds = median(row.later, "seconds")
         figures = [
             *(row.rounds, row.added, row.words - 1),
             *(median(row.later, figure) for figure in ("calls", "samples", "prompt")),
             *(median(row.first, "computed"), median(row.later, "computed"), median(row.later, "generated")),
         ]
-        told = " | ".join(f"{figure:,.0f}" for figure in figures)
-        lines.append(f"| {row.name} | {told} | {seconds:.2f} | {seconds / median(rows[0].later, 'seconds'):.1f} |")
+        seconds, ours = median(row.later, "seconds"), median(rows[0].later, "seconds")
+        clock = f"{seconds:.2f} | {seconds / ours:.1f}" if timed else "– | –"
+        lines.append(f"| {row.name} | {' | '.join(f'{figure:,.0f}' for figure in figures)} | {clock} |")
     return lines

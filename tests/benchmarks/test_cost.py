@@ -65,7 +65,7 @@ def test_ours_takes_fewer_rounds_and_calls_one_after_the_other_than_every_other_
 def test_a_later_step_computes_little_more_than_what_is_new_and_nothing_is_asked_where_nothing_is_to_be_chosen(
     said: str,
 ):
-    found = re.search(r"what is new in the step \(at most 1\.1\): \*\*([\d.]+);", said)
+    found = re.search(r"\(at most 1\.1\): \*\*[\d.]+; ([\d.]+) with the instruction", said)
     assert found is not None
     assert float(found[1]) <= 1.1
     assert row(said, "only reads") == [0, 0]

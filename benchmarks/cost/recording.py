@@ -1,9 +1,10 @@
 """A model whose every call is written down, and a server whose own counters are read.
 
-The answers are really written by the server, so many tokens as the kind of answer has, whatever they say: a model with
-random weights talks gibberish. What has to be read is therefore put into the form in which a model that can would write
-it. Cost and cache are measured, not wisdom. Gibberish that comes back in a later prompt is cut into other tokens than it
-was written in, so that more is computed behind an answer than with a model that writes as its tokenizer reads.
+The answers are really written by the server, so many tokens as the kind of answer has, whatever they say: a model
+with random weights talks gibberish. What has to be read is therefore put into the form in which a model that can
+would write it. Cost and cache are measured, not wisdom. Gibberish that comes back in a later prompt is cut into other
+tokens than it was written in, so that more is computed behind an answer than with a model that writes as its
+tokenizer reads.
 """
 
 import json

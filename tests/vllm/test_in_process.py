@@ -1,10 +1,8 @@
 """vLLM in this process. One engine for all, because each takes half a minute to start."""
 
 import asyncio
-import gc
 import json
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,11 +36,6 @@ def model(loop: asyncio.Runner, model_folder: Path) -> Iterator[VLLMModel]:
     loop.run(found.start())
     yield found
     loop.run(found.aclose())
-    del found
-    with warnings.catch_warnings():
-        # vLLM leaves a messaging context for the garbage collector, which would complain in somebody else's test.
-        warnings.simplefilter("ignore")
-        gc.collect()
 
 
 @pytest.fixture

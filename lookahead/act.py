@@ -2,23 +2,23 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
-from time import monotonic, perf_counter, time
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from dataclasses import dataclass, field, replace
+from time import monotonic, perf_counter
+from typing import Any, Final, TypeVar, cast
 
 import anyio
 import anyio.to_thread
 
-from lookahead.approval import Approve, Request, ask, binding_of, prospect_of
+from lookahead.approval import Approve, binding_of, prospect_of
 from lookahead.budget import Experience, Meter
 from lookahead.errors import PermitError
 from lookahead.events import Acted, Decided, Watch
 from lookahead.guard import Guard, at_once
-from lookahead.journal import Decided as DecidedEntry
-from lookahead.journal import Entry, Granted, Intended, Interrupted, Journal, Resulted, Spent
+from lookahead.held import Consent, Held
+from lookahead.journal import Entry, Intended, Interrupted, Journal, Resulted
 from lookahead.ledger import agree
 from lookahead.pen import Pen
-from lookahead.permit import Answer, Permit, approvable, named, refused, with_notice
+from lookahead.permit import Answer, Permit, named, refused, with_notice
 from lookahead.planner import Outcome, Planner
 from lookahead.policy import Ruling
 from lookahead.portal import beside, portal
@@ -36,13 +36,9 @@ from lookahead.types import (
     Environment,
     Observation,
     State,
-    Tool,
 )
 
 log: Final = logging.getLogger("lookahead")
-
-Papers: TypeAlias = tuple[Entry, ...]
-"""What proves that a person allowed it: the yes, where it was given just now, and its use."""
 
 T = TypeVar("T")
 
@@ -65,6 +61,7 @@ class Line:
     screen: Screen = field(init=False)
     shadow: Shadow = field(init=False)
     pen: Pen = field(init=False)
+    consent: Consent = field(init=False)
     copying: bool = field(init=False)
     """Whether the world answers from copies, which have to be taken before the real thing changes."""
 
@@ -73,6 +70,8 @@ class Line:
         object.__setattr__(self, "screen", screen)
         object.__setattr__(self, "shadow", Shadow(guard=self.guard, journal=self.journal, run=self.run))
         object.__setattr__(self, "pen", Pen(journal=self.journal))
+        consent = Consent(journal=self.journal, policy=self.guard.policy, dry_run=self.mode == "dry-run")
+        object.__setattr__(self, "consent", consent)
         object.__setattr__(self, "copying", isinstance(self.planner.imagine, Copying))
 
     def around(self, real: Environment) -> Environment:
@@ -92,13 +91,27 @@ class Line:
 
     async def begin(self, state: State, action: Action, *, here: bool = False) -> Permit | Answer:
         """Everything before the act. When this returns a permit, the intent is on disk (reads excepted)."""
+        held = await self.judge(state, action, here=here)
+        if isinstance(held, Answer):
+            return held
+        if held.may_be_approved:
+            held = await _wait(here, self.approved, held)
+        return await self.settle(held, here=here)
+
+    async def judge(self, state: State, action: Action, *, here: bool = False) -> Held | Answer:
+        """Imagined and judged; nothing is written yet, and nobody was asked.
+
+        An agent that calls several tools at once has all of them judged before any of them begins, so that a question
+        about one does not come when its sibling has run.
+        """
         # A copy of our own: whoever holds the original could change it while it is being judged.
         action = Action(tool=action.tool, arguments=action.arguments, call_id=action.call_id)
         judged = action.digest
         tool = state.tool(action.tool)
         ruling = self.screen.ruling(action, tool)
         if self.mode == "shadow":
-            return await _wait(here, self._shadowed, state, action, tool, ruling)
+            decision = at_once(state, action, "run", "shadow", "shadow mode watches, and holds nothing up")
+            return Held(state=state, action=action, digest=judged, tool=tool, ruling=ruling, decision=decision)
         if recorded := self.screen.recorded(state, action, ruling):
             return recorded
         decision = self.screen.screened(state, action, ruling)
@@ -109,37 +122,51 @@ class Line:
         if decision.proposed.digest != judged:
             raise PermitError(f"call {decision.id} was changed while it was being judged; propose it again")
         binding = binding_of(action, tool, state.digest, prospect_of(decision))
-        papers: Papers = ()
-        may_be_approved = approvable(decision)
-        if may_be_approved or decision.choice == "ask":
-            decision, papers = await _wait(here, self._approved, decision, tool, binding)
-            if papers and self.approve is not None and self.copying:
-                decision, papers = await _wait(here, self._still_so, state, action, ruling, decision, papers)
-            if decision.proposed.digest != judged:
-                raise PermitError(f"call {decision.id} was changed while it was being approved; propose it again")
-        self.watch(Decided(decision=decision))
-        entry = DecidedEntry(
-            run=self.run,
-            call=decision.id,
-            state=decision.state,
-            decision=decision,
-            tool_digest=tool.digest if tool else None,
-            binding=binding if may_be_approved or papers else None,
+        return Held(
+            state=state, action=action, digest=judged, tool=tool, ruling=ruling, decision=decision, binding=binding
         )
+
+    async def approved(self, held: Held) -> Held:
+        """With a yes that was given before, or is given now by whoever is there to be asked."""
+        given = await self.consent.given(held, self.approve)
+        if given.papers and self.approve is not None:
+            given = await self.still_so(held, given)
+        if given.decision.proposed.digest != held.digest:
+            raise PermitError(f"call {held.decision.id} was changed while it was being approved; propose it again")
+        return given
+
+    async def still_so(self, held: Held, allowed: Held) -> Held:
+        """A person takes time to answer. The yes holds while a copy still shows what the person was shown."""
+        seen = prospect_of(held.decision)
+        if not self.copying or not seen:
+            return allowed
+        if prospect_of(await self._considered(held.state, held.action, held.ruling)) == seen:
+            return allowed
+        reason = "the world changed while the question was open, so the answer was to another one"
+        changed = {"choice": "ask", "chosen": None, "rule": "changed", "reason": reason}
+        return replace(held, decision=allowed.decision.model_copy(update=changed))
+
+    async def settle(self, held: Held, *, here: bool = False) -> Permit | Answer:
+        """What was judged becomes a permit, with its intent on disk, or an answer without anything being done."""
+        if self.mode == "shadow":
+            return await _wait(here, self._shadowed, held)
+        decision = held.decision
+        self.watch(Decided(decision=decision))
+        entry = held.entry(self.run)
         if decision.chosen is None:
-            await self._write(here, entry)
+            await self._write(here, *entry)
             return Answer(
                 observation=refused(decision, how(decision, self.journal.path, dry_run=self.mode == "dry-run")),
                 decision=decision,
             )
         if self.mode == "dry-run":
-            await self._write(here, entry)
-            return await _wait(here, self._imagined, state, decision)
-        return await self._permitted(state, decision, entry, ruling, papers, here=here)
+            await self._write(here, *entry)
+            return await _wait(here, self._imagined, held.state, decision)
+        return await self._permitted(held.state, decision, (*entry, *held.papers), held, here=here)
 
-    async def _shadowed(self, state: State, action: Action, tool: Tool | None, ruling: Ruling) -> Permit:
+    async def _shadowed(self, held: Held) -> Permit:
         """Never hold up. A copy of reality has to be asked before reality changes; a model is asked beside it."""
-        decision = at_once(state, action, "run", "shadow", "shadow mode watches, and holds nothing up")
+        state, action, ruling, decision = held.state, held.action, held.ruling, held.decision
         foresight: Foresight | None = None
         if ruling.effect != "reads" and self.copying:
             judged = await self._considered(state, action, ruling)
@@ -149,14 +176,8 @@ class Line:
         elif ruling.effect != "reads" and self.planner.imagine is not None:
             foresight = self.shadow.enter(state, action, ruling, decision.id)
         self.watch(Decided(decision=decision))
-        entry = DecidedEntry(
-            run=self.run,
-            call=decision.id,
-            state=decision.state,
-            decision=decision,
-            tool_digest=tool.digest if tool else None,
-        )
-        permit = await self._permitted(state, decision, entry, ruling)
+        entry = replace(held, decision=decision).entry(self.run)
+        permit = await self._permitted(state, decision, entry, held)
         if foresight is not None:
             permit.foresight = foresight
             # From a thread: a trio loop may not wait for another one.
@@ -279,58 +300,14 @@ class Line:
             self.experience.learn(action.tool, outcome.cost)
         return self.guard.decide(state, action, ruling, outcome)
 
-    async def _approved(self, decision: Decision, tool: Tool | None, binding: str) -> tuple[Decision, Papers]:
-        """An approval that was given before, else the question, where there is somebody to ask.
-
-        A yes is written down together with its use, so that one that was not used is not left lying about.
-        """
-        granted: Papers = ()
-        # What may have happened already is not covered by a yes from before: that has to be asked anew.
-        doubt = decision.rule.startswith("doubt:")
-        approval = None if doubt else self.journal.approval(binding, time())
-        if approval is None and self.mode == "dry-run" and decision.choice == "ask":
-            note = "a person would have been asked; the dry run goes on as if the answer were yes"
-            return decision.model_copy(update={"chosen": decision.proposed, "notes": (*decision.notes, note)}), ()
-        if approval is None and decision.choice == "ask" and self.approve is not None:
-            request = Request(
-                decision=decision,
-                tool=tool,
-                binding=binding,
-                expires_at=time() + self.guard.policy.approval_seconds,
-            )
-            approval = await ask(self.approve, request)
-            granted = (Granted(approval=approval),) if approval is not None else ()
-        if approval is None:
-            return decision, ()
-        notes = (*decision.notes, f"allowed once by {approval.by}")
-        allowed = decision.model_copy(update={"choice": "ask", "chosen": decision.proposed, "notes": notes})
-        return allowed, (*granted, Spent(approval_id=approval.id, call=decision.id))
-
-    async def _still_so(
-        self, state: State, action: Action, ruling: Ruling, decision: Decision, papers: Papers
-    ) -> tuple[Decision, Papers]:
-        """A person takes time to answer. The yes holds while a copy still shows what the person was shown."""
-        seen = prospect_of(decision)
-        if not seen or prospect_of(await self._considered(state, action, ruling)) == seen:
-            return decision, papers
-        reason = "the world changed while the question was open, so the answer was to another one"
-        return decision.model_copy(update={"choice": "ask", "chosen": None, "rule": "changed", "reason": reason}), ()
-
     async def _permitted(
-        self,
-        state: State,
-        decision: Decision,
-        entry: DecidedEntry,
-        ruling: Ruling,
-        papers: Papers = (),
-        *,
-        here: bool = False,
+        self, state: State, decision: Decision, entries: tuple[Entry, ...], held: Held, *, here: bool = False
     ) -> Permit:
         assert decision.chosen is not None
         action = decision.chosen
         tool, digest = state.tool(action.tool), action.digest
         # A rival that was put in the place of the proposed action is under its own ruling.
-        effect = ruling.effect if decision.choice != "swap" else self.screen.ruling(action, tool).effect
+        effect = held.ruling.effect if decision.choice != "swap" else self.screen.ruling(action, tool).effect
         intent = Intended(
             run=self.run,
             call=decision.id,
@@ -340,10 +317,9 @@ class Line:
             effect=effect,
             call_id=action.call_id,
         )
-        entries: tuple[Entry, ...] = (entry, *papers, intent)
-        late = effect == "reads" and not papers
+        late = effect == "reads" and not held.papers
         if not late:
-            await self._write(here, *entries)
+            await self._write(here, *entries, intent)
         return Permit(
             call=decision.id,
             decision=decision,
@@ -352,7 +328,7 @@ class Line:
             tool=tool,
             effect=effect,
             expires=monotonic() + self.guard.policy.approval_seconds,
-            unwritten=entries if late else (),
+            unwritten=(*entries, intent) if late else (),
         )
 
     async def _imagined(self, state: State, decision: Decision) -> Answer:

@@ -86,11 +86,14 @@ class Guard:
         if considered.verdict is None:
             return None
         mine = [hazard for hazard in considered.verdict.hazards if hazard.step == 0]
-        return max(
-            mine,
-            key=lambda hazard: (_RANK[hazard.severity], self._authority(considered, hazard, effect) == "full"),
-            default=None,
-        )
+        if not mine:
+            return None
+        most = max(_RANK[hazard.severity] for hazard in mine)
+        worst = [hazard for hazard in mine if _RANK[hazard.severity] == most]
+        # The record is asked only where it can make a difference: a look at it is a look at the disk.
+        if len({(one.rule.startswith(OPINION), one.predicted) for one in worst}) == 1:
+            return worst[0]
+        return next((one for one in worst if self._authority(considered, one, effect) == "full"), worst[0])
 
     def _unseen(self, ruling: Ruling, outcome: Outcome) -> tuple[Choice, str, str] | None:
         """What to do when the proposed action could not be imagined or judged: its effect decides."""

@@ -33,7 +33,7 @@ class Finding:
     names: tuple[str, ...] = ()
     """What it is about, when a goal that asks for just this makes it less surprising."""
 
-    def hazard(self, *, predicted: bool, then: bool = False) -> Hazard:
+    def hazard(self, *, predicted: bool, then: bool = False, step: int = 0) -> Hazard:
         return Hazard(
             rule=self.rule,
             what=one_line(f"then: {self.what}" if then else self.what),
@@ -42,6 +42,7 @@ class Finding:
             reversible=self.reversible,
             evidence=tuple(one_line(item) for item in self.evidence[:3]),
             predicted=predicted,
+            step=step,
         )
 
     def milder(self) -> "Finding":

@@ -40,10 +40,12 @@ def recipients(state: State, action: Action, tool: Tool | None) -> Iterator[Find
         sink = bool(_SINKS & set(words_of(name))) or ADDRESS.fullmatch(value.strip()) is not None
         if len(value.strip()) < 3 or len(value) > 300 or (not sink and not _telling(value)):
             continue
+        if not sink and not (hijacked(state) and acts(action.tool)):
+            continue  # Mostly so, and to look for the value goes through all that was read.
         source = source_of(state, value)
         shown = f"{name} is {value.strip()}"
         if not sink:
-            if source in ("prose", "named prose") and hijacked(state) and acts(action.tool):
+            if source in ("prose", "named prose"):
                 yield caution("arguments.injected", f"{shown}: {NOT_USER}", HIJACK, value)
         elif source == "prose":
             yield danger("leaves.injected-recipient", f"{shown}: {NOT_USER}", HIJACK, value, loses=False)

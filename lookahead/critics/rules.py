@@ -23,7 +23,7 @@ from lookahead.critics.sql import judge_sql
 from lookahead.critics.started import own_process
 from lookahead.critics.texts import Text, texts_of
 from lookahead.critics.tools import by_name
-from lookahead.errors import CriticError, boundary
+from lookahead.errors import CriticError, LookaheadError, boundary
 from lookahead.types import Action, Cost, Critic, Effect, Hazard, Observation, Rollout, Severity, State, Verdict
 
 MOST: Final = 12
@@ -53,12 +53,13 @@ class RuleCritic:
         hazards: list[Hazard] = []
         losses = 0
         seen = rollout.steps[0].observation if rollout.steps else None
-        for index, (action, observation) in enumerate(_steps(rollout, seen)):
+        steps = tuple(_steps(rollout, seen))
+        for index, (action, observation) in enumerate(steps):
             for finding, predicted in self._found(state, action, observation):
                 finding = _as_asked(finding, state.goal)
-                hazards.append(finding.hazard(predicted=predicted).model_copy(update={"step": index}))
+                hazards.append(finding.hazard(predicted=predicted, step=index))
                 losses += finding.loses
-            if observation is not None:
+            if observation is not None and index + 1 < len(steps):
                 state = state.then(action, observation)
         return _verdict(hazards, losses)
 
@@ -165,21 +166,30 @@ def _worst(hazards: Sequence[Hazard]) -> Severity | None:
 
 def strictest(*critics: Critic) -> Critic:
     """All of them at once: every hazard counts, and the lowest score. One that fails is never outvoted: it raises."""
+    # Rules wait for nobody, so they need no task of their own, and the last critic that is left has nobody beside it.
+    waits = [index for index, critic in enumerate(critics) if type(critic) is not RuleCritic]
+    at_once = [index for index in range(len(critics)) if index not in waits]
+    alone = [*at_once, *waits] if len(waits) < 2 else at_once
 
     async def judge(state: State, rollout: Rollout, /) -> Verdict:
         verdicts: dict[int, Verdict] = {}
         failed: dict[int, CriticError] = {}
 
-        async def ask(index: int, critic: Critic) -> None:
+        async def ask(index: int) -> None:
             try:
-                with boundary(CriticError, f"the critic {_name(critic)} failed; mend it or take it out"):
-                    verdicts[index] = await critic(state, rollout)
-            except CriticError as error:
-                failed[index] = error
+                with boundary(CriticError, f"the critic {_name(critics[index])} failed; mend it or take it out"):
+                    verdicts[index] = await critics[index](state, rollout)
+            except LookaheadError as error:
+                failed[index] = (
+                    error if isinstance(error, CriticError) else CriticError(f"{_name(critics[index])}: {error}")
+                )
 
-        async with anyio.create_task_group() as group:
-            for index, critic in enumerate(critics):
-                group.start_soon(ask, index, critic)
+        for index in alone:
+            await ask(index)
+        if len(waits) > 1:
+            async with anyio.create_task_group() as group:
+                for index in waits:
+                    group.start_soon(ask, index)
         if failed:
             raise failed[min(failed)]
         return _joined([verdicts[index] for index in sorted(verdicts)])

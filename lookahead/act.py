@@ -96,14 +96,32 @@ class Line:
             return held
         if held.may_be_approved:
             held = await _wait(here, self.approved, held)
-        return await self.settle(held, here=here)
+        return await self.release(held, here=here)
 
-    async def judge(self, state: State, action: Action, *, here: bool = False) -> Held | Answer:
-        """Imagined and judged; nothing is written yet, and nobody was asked.
+    async def hold(self, state: State, action: Action, *, here: bool = False) -> Held | Answer:
+        """Judged and not begun, with a yes where one was given, or can be had from whoever is there to be asked.
 
-        An agent that calls several tools at once has all of them judged before any of them begins, so that a question
-        about one does not come when its sibling has run.
+        An agent that calls several tools at once has all of them held before any of them begins, so that a question
+        about one does not come when its sibling has run. One that was kept is found again, and not imagined anew.
         """
+        held = await self.judge(state, action, here=here, again=True)
+        if isinstance(held, Held) and held.may_be_approved:
+            held = await _wait(here, self.approved, held)
+        return held
+
+    async def keep(self, *held: Held, here: bool = False) -> tuple[Held, ...]:
+        """Put them on record while somebody who is asked elsewhere takes time to answer."""
+        entries = [entry for one in held for entry in one.entry(self.run)]
+        if entries:
+            await self._write(here, *entries)
+        return tuple(replace(one, written=True) for one in held)
+
+    async def answered(self, held: Held, *, by: str) -> Held:
+        """With the yes of whom the host has asked."""
+        return await self.still_so(held, self.consent.answered(held, by=by))
+
+    async def judge(self, state: State, action: Action, *, here: bool = False, again: bool = False) -> Held | Answer:
+        """Imagined and judged; nothing is written yet, and nobody was asked."""
         # A copy of our own: whoever holds the original could change it while it is being judged.
         action = Action(tool=action.tool, arguments=action.arguments, call_id=action.call_id)
         judged = action.digest
@@ -115,6 +133,11 @@ class Line:
         if recorded := self.screen.recorded(state, action, ruling):
             return recorded
         decision = self.screen.screened(state, action, ruling)
+        if again and (decision is None or decision.choice == "ask"):
+            draft = at_once(state, action, "ask", "", "")
+            held = Held(state=state, action=action, digest=judged, tool=tool, ruling=ruling, decision=draft)
+            if kept := self.consent.found(held, self.run):
+                return kept
         if decision and decision.rule == "reads" and ruling.rule != "allow" and await self.planner.warns(state, action):
             decision = None
         decision = decision or await _wait(here, self._considered, state, action, ruling)
@@ -146,7 +169,7 @@ class Line:
         changed = {"choice": "ask", "chosen": None, "rule": "changed", "reason": reason}
         return replace(held, decision=allowed.decision.model_copy(update=changed))
 
-    async def settle(self, held: Held, *, here: bool = False) -> Permit | Answer:
+    async def release(self, held: Held, *, here: bool = False) -> Permit | Answer:
         """What was judged becomes a permit, with its intent on disk, or an answer without anything being done."""
         if self.mode == "shadow":
             return await _wait(here, self._shadowed, held)
@@ -154,7 +177,8 @@ class Line:
         self.watch(Decided(decision=decision))
         entry = held.entry(self.run)
         if decision.chosen is None:
-            await self._write(here, *entry)
+            if entry:
+                await self._write(here, *entry)
             return Answer(
                 observation=refused(decision, how(decision, self.journal.path, dry_run=self.mode == "dry-run")),
                 decision=decision,

@@ -63,15 +63,20 @@ async def ask(approve: Approve, request: Request) -> Approval | None:
     with anyio.move_on_after(max(0.0, request.expires_at - granted_at)):
         answer = await _answer(approve, request)
         if answer is True and time() < request.expires_at:
-            return Approval(
-                id=digest_of(request.binding, request.decision.id)[:16],
-                binding=request.binding,
-                granted_at=granted_at,
-                expires_at=request.expires_at,
-                by=getattr(approve, "__name__", type(approve).__name__),
-                seen=digest_of(request.text),
-            )
+            return approval_of(request, by=getattr(approve, "__name__", type(approve).__name__), granted_at=granted_at)
     return None
+
+
+def approval_of(request: Request, *, by: str, granted_at: float) -> Approval:
+    """The yes to this request."""
+    return Approval(
+        id=digest_of(request.binding, request.decision.id)[:16],
+        binding=request.binding,
+        granted_at=granted_at,
+        expires_at=request.expires_at,
+        by=by,
+        seen=digest_of(request.text),
+    )
 
 
 async def _answer(approve: Approve, request: Request) -> object:

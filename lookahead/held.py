@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from time import time
 from typing import TypeAlias
 
-from lookahead.approval import Approve, Request, ask
+from lookahead.approval import Approve, Request, approval_of, ask
 from lookahead.journal import Approval, Decided, Entry, Granted, Journal, Spent
 from lookahead.permit import approvable
 from lookahead.policy import Policy, Ruling
@@ -84,6 +84,26 @@ class Consent:
             return held
         approval = await ask(approve, self.request(held))
         return held if approval is None else allowed(held, approval, Granted(approval=approval))
+
+    def answered(self, held: Held, *, by: str) -> Held:
+        """With the yes of somebody whom the host has asked."""
+        approval = approval_of(self.request(held), by=by, granted_at=time())
+        return allowed(held, approval, Granted(approval=approval))
+
+    def found(self, held: Held, run: str) -> Held | None:
+        """The same call in the same state, if it was kept in this run: also after a restart.
+
+        It is not imagined again: whoever answers now was shown what was imagined then.
+        """
+        if held.action.call_id is None:
+            return None
+        kept = self.journal.kept(run, held.action.call_id, held.digest, time() - self.policy.approval_seconds)
+        if kept is None or kept.state != held.state.digest or kept.tool_digest != (held.tool and held.tool.digest):
+            return None
+        # The record has no secrets in it; the call that will run does.
+        chosen = held.action if kept.decision.choice == "run" else None
+        decision = kept.decision.model_copy(update={"proposed": held.action, "chosen": chosen})
+        return replace(held, decision=decision, binding=kept.binding or "", written=True)
 
     def request(self, held: Held) -> Request:
         return Request(

@@ -169,6 +169,8 @@ class Policy(Noun):
     swap: bool = False
     """Whether a better action may be done in place of the proposed one. Off: the agent is told, and decides again."""
     trust: Trust = Trust()
+    opaque: Literal["error", "allow"] = "error"
+    """What becomes of an agent that can reach tools where nobody can look: it is refused, or that is allowed."""
 
     @cached_property
     def digest(self) -> str:

@@ -1,24 +1,30 @@
 """One agent's session: what it has done so far, its line, and what a user may ask of both."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import anyio
 
 from lookahead.act import Line, log
-from lookahead.budget import Forecast, forecast
+from lookahead.budget import Forecast, Meter, forecast
 from lookahead.errors import ConfigError
 from lookahead.events import Event, Watch
-from lookahead.journal import InDoubt, Journal
+from lookahead.held import Held
+from lookahead.host import ToolPath
+from lookahead.journal import InDoubt, Journal, Resulted
 from lookahead.permit import Answer, Permit, named
 from lookahead.search.thinking import name_of
 from lookahead.settings import Mode
-from lookahead.types import Action, Copying, Cost, Observation, State
+from lookahead.types import GUARD, Action, Copying, Cost, Observation, State
 
 KEEP: Final = 1000
 """Steps that stay in memory; older ones are on record in the journal, and in the state's digest."""
+
+CONVERSATIONS: Final = 1000
+"""So many that an agent leads at once are remembered; an older one begins anew from what its host tells of it."""
 
 
 @dataclass(kw_only=True)
@@ -27,12 +33,58 @@ class Session:
 
     line: Line
     state: State
-    covered: tuple[str, ...] = ()
-    """The tools whose every call walks the line."""
+    covered: tuple[ToolPath, ...] = ()
+    """Every way from the agent to a tool, and what becomes of a call that takes it."""
     watchers: list[Watch] = field(default_factory=list[Watch])
     closers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     """What to give back at the end: worlds and journals that were opened for this session."""
+    start: Callable[[str], None] = lambda run: None
+    """Puts the beginning of a run on record."""
+    _conversations: OrderedDict[str, "Session"] = field(default_factory=OrderedDict[str, "Session"], repr=False)
+    _spent: Cost = field(default_factory=Cost, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def conversation(self, run: str) -> "Session":
+        """The same line for one of several conversations that an agent leads: its own run, state and budget.
+
+        A host that names its conversations names the run after it, and finds after a restart what it kept before.
+        """
+        with self._lock:
+            found = self._conversations.get(run)
+            if found is not None:
+                self._conversations.move_to_end(run)
+                return found
+            line = replace(self.line, run=run, meter=Meter(budget=self.line.meter.budget))
+            found = Session(line=line, state=State(goal=self.state.goal, tools=self.state.tools), covered=self.covered)
+            self._conversations[run] = found
+            if len(self._conversations) > CONVERSATIONS:
+                _, oldest = self._conversations.popitem(last=False)
+                self._spent += oldest.spent
+        self.start(run)
+        return found
+
+    async def hold(self, action: Action, state: State | None = None) -> Held | Answer:
+        """Judged and not begun. A host whose own history is the truth says what has happened so far."""
+        return await self.line.hold(state or self.state, action)
+
+    async def keep(self, *held: Held) -> tuple[Held, ...]:
+        """On record, while a person who is asked elsewhere takes time to answer."""
+        return await self.line.keep(*held)
+
+    async def answered(self, held: Held, *, by: str) -> Held:
+        """With the yes of whom the host has asked; without one, it is released as it is, and not done."""
+        return await self.line.answered(held, by=by)
+
+    async def release(self, held: Held) -> Permit | Answer:
+        """What was held becomes a permit, with its intent on disk, or an answer without anything being done."""
+        return self._begun(held.action, await self.line.release(held))
+
+    async def paused(self, permit: Permit, why: str) -> None:
+        """The act stopped itself to ask somebody, and will be done anew from its beginning."""
+        said = Observation(content=f"not finished: {why}", failed=True, origin=GUARD)
+        ended = Resulted(run=self.line.run, call=permit.call, tool=permit.action.tool, observation=said)
+        with anyio.CancelScope(shield=True):
+            await self.line.pen.write(*permit.unwritten, ended)
 
     async def begin(self, action: Action) -> Permit | Answer:
         return self._begun(action, await self.line.begin(self.state, action))
@@ -101,7 +153,8 @@ class Session:
         return self.line.mode
 
     @property
-    def coverage(self) -> tuple[str, ...]:
+    def coverage(self) -> tuple[ToolPath, ...]:
+        """Every way from the agent to a tool: guarded, blocked, or opaque."""
         return self.covered
 
     @property
@@ -114,7 +167,9 @@ class Session:
 
     @property
     def spent(self) -> Cost:
-        return self.line.meter.spent
+        with self._lock:
+            told = [one.spent for one in self._conversations.values()]
+        return sum(told, self.line.meter.spent + self._spent)
 
     @property
     def in_doubt(self) -> Sequence[InDoubt]:
@@ -142,8 +197,8 @@ class Off:
     state: State = field(default_factory=State)
     mode: Mode = "off"
     run: str = ""
-    covered: tuple[str, ...] = ()
-    coverage: tuple[str, ...] = ()
+    covered: tuple[ToolPath, ...] = ()
+    coverage: tuple[ToolPath, ...] = ()
     spent: Cost = field(default_factory=Cost)
     in_doubt: Sequence[InDoubt] = ()
 

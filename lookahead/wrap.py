@@ -1,7 +1,7 @@
 """`with_lookahead`: the same agent back, with its real environment behind the line."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from os import PathLike
@@ -15,6 +15,7 @@ from lookahead.critics import RuleCritic, effect_of, strictest
 from lookahead.errors import UnsupportedAgent
 from lookahead.functions import ToolFunction
 from lookahead.guard import Guard, new_id
+from lookahead.host import ToolPath, check_paths
 from lookahead.journal import Journal
 from lookahead.ledger import Ledger
 from lookahead.options import check, check_rivals, unused
@@ -67,9 +68,18 @@ class Options:
         real: Environment | None = None,
         propose: Proposer | None = None,
         run: str | None = None,
+        paths: Sequence[ToolPath] | None = None,
+        host: str = "",
+        host_asks: bool = False,
     ) -> Session:
-        """A session for an agent with these tools. `propose` is the agent's own way to think of alternatives."""
+        """A session for an agent with these tools. `propose` is the agent's own way to think of alternatives.
+
+        `paths` are all ways from the agent to a tool, where these are not simply the tools. With `host_asks` a question
+        is put where the framework puts its own, unless the user gave a way of asking.
+        """
         tools = tuple(tools)
+        paths = tuple(ToolPath(tool=tool.name) for tool in tools) if paths is None else tuple(paths)
+        check_paths(host, paths, self.policy)
         run = run or new_id()
         languages = self._languages(functions or {}, run)
         if tools and (said := unused(self.policy, tools, all_known=bool(functions) and self.own_policy)):
@@ -97,7 +107,7 @@ class Options:
         line = Line(
             planner=Planner(
                 imagine=world,
-                judge=_strict(rules, self.critic),
+                judge=_strict(rules, self.critic, world),
                 text=rules,
                 search=self.search,
                 propose=propose,
@@ -108,27 +118,27 @@ class Options:
             meter=Meter(budget=self.budget),
             run=run,
             mode=self.mode,
-            approve=self.approve,
+            approve=self.approve or (terminal if not host_asks and somebody_is_there() else None),
             effect_of=effect_of,
             watch=lambda event: session.tell(event),
         )
+
+        def start(run: str) -> None:
+            world_name = name_of(world) if world is not None else "none"
+            policy = self.policy.digest
+            self.journal.start(run, goal=self.goal, mode=self.mode, world=world_name, policy=policy, tools=tools)
+
         session = Session(
             line=line,
             state=State(goal=self.goal, tools=tools),
-            covered=tuple(tool.name for tool in tools),
+            covered=paths,
             watchers=[progress] if watched() else [],
             closers=[self.journal.close] if self.owns_journal else [],
+            start=start,
         )
         if world is not None and world is not self.world and hasattr(world, "aclose"):
             session.closers.append(lambda: portal.call(cast(Any, world).aclose))
-        self.journal.start(
-            run,
-            goal=self.goal,
-            mode=self.mode,
-            world=name_of(world) if world is not None else "none",
-            policy=self.policy.digest,
-            tools=tools,
-        )
+        start(run)
         return session
 
     def _languages(self, functions: Mapping[str, ToolFunction], run: str) -> Imagined:
@@ -142,15 +152,15 @@ class Options:
         )
 
 
-def _strict(rules: Critic, critic: Critic | None) -> Critic:
+def _strict(rules: Critic, critic: Critic | None, world: Environment | None) -> Critic:
     """The rules, and whoever else was asked. What the rules call dangerous need not be paid for."""
     if critic is None:
         return rules
     if not hasattr(critic, "complete"):
         return strictest(rules, critic)
-    from lookahead.critics.language import combined
+    from lookahead.critics.language import CheapCritic, combined
 
-    return combined(rules, critic)
+    return combined(rules, critic.behind(world) if isinstance(critic, CheapCritic) else critic)
 
 
 class Adapter(Protocol):
@@ -197,7 +207,7 @@ def with_lookahead(
         own_policy=isinstance(policy, Mapping),
         journal=journal if isinstance(journal, Journal) else Journal(journal or settings.journal),
         owns_journal=not isinstance(journal, Journal),
-        approve=approve or (terminal if somebody_is_there() else None),
+        approve=approve,
     )
     try:
         return cast(A, wrap(agent, options))

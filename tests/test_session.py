@@ -9,6 +9,8 @@ from lookahead.act import Line
 from lookahead.budget import Budget, Forecast, Meter
 from lookahead.events import Decided, Event
 from lookahead.guard import Guard
+from lookahead.held import Held
+from lookahead.host import ToolPath
 from lookahead.journal import Journal
 from lookahead.permit import Answer, Permit
 from lookahead.planner import Planner
@@ -17,7 +19,7 @@ from lookahead.search import BestOf, Preview
 from lookahead.session import KEEP, Session
 from lookahead.settings import Mode
 from lookahead.testing import ScriptedCopy, ScriptedCritic, ScriptedWorld, call, state_of
-from lookahead.types import Cost, Effect, Environment, Hazard, Observation
+from lookahead.types import Action, Cost, Effect, Environment, Hazard, Observation
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +62,7 @@ def session(
         run="r",
         mode=mode,
     )
-    return Session(line=line, state=STATE, covered=("look", "write"))
+    return Session(line=line, state=STATE, covered=(ToolPath(tool="look"), ToolPath(tool="write")))
 
 
 def copy(said: Any = "ok") -> ScriptedCopy:
@@ -232,7 +234,8 @@ async def test_with_a_record_it_costs_what_such_calls_cost_before():
 
 async def test_what_a_user_may_ask_of_a_session():
     made = session(copy())
-    assert (made.coverage, made.run, made.spent, made.in_doubt) == (("look", "write"), "r", Cost(), [])
+    assert [str(path) for path in made.coverage] == ["look: guarded", "write: guarded"]
+    assert (made.run, made.spent, made.in_doubt) == ("r", Cost(), [])
     assert made.journal is made.line.journal
     assert made.settle(0)
     leave = await permit(made)
@@ -251,3 +254,108 @@ def test_closing_gives_everything_back_once_and_the_last_first():
     made.close()
     made.close()
     assert closed == ["world", "journal"]
+
+
+# Calls that wait for each other
+
+
+def asking(world: ScriptedCopy) -> Session:
+    return session(world, write={"rule": "ask"})
+
+
+async def held(made: Session, action: Action = WRITE) -> Held:
+    found = await made.hold(action)
+    assert isinstance(found, Held)
+    return found
+
+
+async def test_what_is_held_has_not_begun_and_is_not_on_record():
+    made = session(copy())
+    found = await held(made)
+    assert not found.asks
+    assert made.journal.calls() == []
+    released = await made.release(found)
+    assert isinstance(released, Permit)
+    assert [call.intended is not None for call in made.journal.calls()] == [True]
+
+
+async def test_a_question_that_was_kept_is_found_again_and_not_imagined_anew():
+    world = copy()
+    made = asking(world)
+    named = WRITE.model_copy(update={"call_id": "c1"})
+    first = await held(made, named)
+    assert first.asks
+    (kept,) = await made.keep(first)
+    again = await held(made, named)
+    assert again.decision.id == kept.decision.id
+    assert len(world.asked) == 1
+    assert [one.call for one in made.journal.waiting()] == [kept.decision.id]
+
+
+async def test_a_yes_that_the_host_was_given_lets_the_kept_call_begin_once():
+    made = asking(copy())
+    named = WRITE.model_copy(update={"call_id": "c1"})
+    await made.keep(await held(made, named))
+    begun = await made.release(await made.answered(await held(made, named), by="ada"))
+    assert isinstance(begun, Permit)
+    begun.take(named)
+    await made.finish(begun, Observation(content="done"))
+    again = await made.hold(named)
+    assert isinstance(again, Answer)
+    assert again.observation.content == "done"
+
+
+async def test_without_a_yes_a_kept_call_is_refused_and_written_down_once():
+    made = asking(copy())
+    named = WRITE.model_copy(update={"call_id": "c1"})
+    await made.keep(await held(made, named))
+    refused = await made.release(await held(made, named))
+    assert isinstance(refused, Answer)
+    assert refused.observation.failed
+    assert len(made.journal.calls()) == 1
+
+
+async def test_a_kept_question_about_another_state_is_put_anew():
+    made = asking(copy())
+    named = WRITE.model_copy(update={"call_id": "c1"})
+    (kept,) = await made.keep(await held(made, named))
+    moved = STATE.then(WRITE, Observation(content="done"))
+    found = await made.hold(named, moved)
+    assert isinstance(found, Held)
+    assert found.decision.id != kept.decision.id
+
+
+async def test_a_yes_to_what_a_copy_no_longer_shows_is_not_a_yes():
+    shows = [Effect(happened="changed", target="a", what="file")]
+    world = ScriptedCopy(script=lambda state, action: Observation(content="", effects=tuple(shows)))
+    made = asking(world)
+    found = await held(made, WRITE.model_copy(update={"call_id": "c1"}))
+    shows.append(Effect(happened="deleted", target="b", what="file"))
+    answered = await made.answered(found, by="ada")
+    assert answered.asks
+    assert answered.decision.rule == "changed"
+    assert isinstance(await made.release(answered), Answer)
+
+
+async def test_an_act_that_stopped_itself_to_ask_may_be_done_anew():
+    made = session(copy())
+    named = WRITE.model_copy(update={"call_id": "c1"})
+    begun = await made.begin(named)
+    assert isinstance(begun, Permit)
+    begun.take(named)
+    await made.paused(begun, "it asks a person")
+    assert made.in_doubt == []
+    assert isinstance(await made.begin(named), Permit)
+
+
+async def test_conversations_have_runs_states_and_budgets_of_their_own():
+    made = session(copy(), budget=Budget(calls=1))
+    ada, ben = made.conversation("ada"), made.conversation("ben")
+    assert made.conversation("ada") is ada
+    leave = await permit(ada)
+    await ada.finish(leave, Observation(content="done"))
+    assert (len(ada.state.steps), len(ben.state.steps)) == (1, 0)
+    assert (ada.spent.calls, ben.spent.calls, made.spent.calls) == (1, 0, 1)
+    await permit(ben)
+    assert made.spent.calls == 2
+    assert {call.run for call in made.journal.calls()} == {"ada", "ben"}

@@ -264,6 +264,7 @@ def test_what_can_be_asked_of_a_session_can_be_asked_where_it_is_switched_off():
     made = wrapped()
     assert made.mode == "guard"
     inner = {"line", "begin", "begin_here", "finish", "finish_here", "failed", "tell", "watchers", "closers"}
+    inner |= {"conversation", "hold", "keep", "answered", "release", "paused", "start"}
     assert {name for name in dir(made) if not name.startswith("_")} - inner <= set(dir(Off()))
 
 
@@ -282,7 +283,7 @@ def test_what_is_guarded_already_is_not_said_to_be_unguarded():
     guarded: Any = with_lookahead(write, world="none", journal=":memory:")
     OPEN.append(guarded.lookahead.journal)
     assert with_lookahead(guarded, mode="off") is guarded
-    assert guarded.lookahead.coverage == ("write",)
+    assert [path.tool for path in guarded.lookahead.coverage] == ["write"]
 
 
 # What it does not know

@@ -114,6 +114,11 @@ class Journal:
         with self._store.reading() as db:
             return views.approval(db, binding, now)
 
+    def kept(self, run: str, call_id: str, action_digest: str, since: float) -> Decided | None:
+        """What was decided about this call of this run since then, and has not begun."""
+        with self._store.reading() as db:
+            return views.kept(db, storable(run), outer_name(call_id), action_digest, since)
+
     def waiting(self) -> list[Decided]:
         """Refused calls that a person could still allow."""
         with self._store.reading() as db:
@@ -162,6 +167,10 @@ class Journal:
 
         Returns the last row, whether the count began anew because rows were pruned meanwhile, and the counts.
         """
+        with self._store.looking() as db:
+            # Mostly nothing is new, and to see that takes one statement.
+            if views.last(db) == after:
+                return after, False, ()
         with self._store.reading() as db:
             return views.counted(db, after)
 

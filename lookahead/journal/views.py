@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast
 
 from lookahead.journal.capture import read
-from lookahead.journal.chain import last_pruned
+from lookahead.journal.chain import HEAD, last_pruned
 from lookahead.journal.entries import (
     Approval,
     Decided,
@@ -164,6 +164,18 @@ def approval(db: sqlite3.Connection, binding: str, now: float) -> Approval | Non
     return max(alive, key=lambda one: one.expires_at, default=None)
 
 
+def kept(db: sqlite3.Connection, run: str, name: str, action_digest: str, since: float) -> Decided | None:
+    """The newest decision on this call that nothing has come of yet, where it is to be done or to be asked about."""
+    query = """
+        SELECT body FROM rows AS d WHERE kind = 'decided' AND name = ? AND run = ? AND key = ? AND at >= ?
+            AND NOT EXISTS (SELECT 1 FROM rows AS i WHERE i.call = d.call AND i.kind = 'intended')
+        ORDER BY seq DESC LIMIT 1
+    """
+    found = db.execute(query, (name, run, action_digest, since)).fetchone()
+    decided = cast(Decided, read(found[0])) if found else None
+    return decided if decided is not None and decided.decision.choice in ("ask", "run") else None
+
+
 def waiting(db: sqlite3.Connection, now: float) -> list[Decided]:
     """Refused calls that a person could still allow; of the same call in the same state only the last."""
     query = """
@@ -276,12 +288,17 @@ def costs(db: sqlite3.Connection, world: str, tool: str | None) -> list[Cost]:
     return [Cost.model_validate(json.loads(cost)) for (cost,) in db.execute(query, (tool, world, RECENT))]
 
 
+def last(db: sqlite3.Connection) -> int:
+    """The number of the last row."""
+    return db.execute(HEAD).fetchone()[0]
+
+
 def counted(db: sqlite3.Connection, after: int) -> tuple[int, bool, tuple[Tally, ...]]:
     """The last row; whether the count begins anew, because rows were pruned after that one; and the counts."""
-    last = db.execute("SELECT seq FROM head").fetchone()[0]
-    if last == after:
-        return last, False, ()
+    newest = last(db)
+    if newest == after:
+        return newest, False, ()
     pruned = db.execute("SELECT max(seq) FROM rows WHERE kind = 'pruned'").fetchone()[0]
     anew = pruned is not None and pruned > after
     earlier = last_pruned(db) if anew else None
-    return last, anew, added(earlier.tallies if earlier else (), tallies(db, "seq > ?", 0 if anew else after))
+    return newest, anew, added(earlier.tallies if earlier else (), tallies(db, "seq > ?", 0 if anew else after))

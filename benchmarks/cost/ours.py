@@ -5,17 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from recording import CLOSE, OPEN, Recorder
+from recording import Recorder
 from situation import CHANGES, READS, Situation, call
 
 from lookahead import with_lookahead
 from lookahead.critics.language import CheapCritic, LanguageProposer
-from lookahead.domains import messages
 from lookahead.planner import Outcome
 from lookahead.search import BestOf, Preview, Search
-from lookahead.search.thinking import after
 from lookahead.session import Session
-from lookahead.types import Action, Critic, Message, Proposer, Rollout, State, Verdict
+from lookahead.types import Action, Critic, Proposer, Rollout, State, Verdict
 from lookahead.worlds.language import LanguageWorld
 
 UNLIMITED: Final = {"seconds": None, "calls": None}
@@ -34,18 +32,6 @@ class Agent:
         return await line.planner.consider(where.state, proposed, meter=line.meter, depth=depth, spare=spare)
 
 
-def transcript(where: Situation) -> Any:
-    """The chat in which the world foretold the last step of a future, to the byte, with its answer."""
-
-    def chat(state: State, rollout: Rollout) -> Sequence[Message]:
-        last = rollout.steps[-1]
-        before = after(state, rollout.model_copy(update={"steps": rollout.steps[:-1]}))
-        answer = Message(role="assistant", content=f"{OPEN}\n{last.observation.content}\n{CLOSE}")
-        return (*messages(where.domain, before, last.action), answer)
-
-    return chat
-
-
 @contextmanager
 def agent(
     model: Recorder,
@@ -57,7 +43,7 @@ def agent(
     critic: Critic | None = None,
     journal: str = ":memory:",
 ) -> Generator[Agent]:
-    """`propose` and `critic` are the language proposer and the cheap critic behind the world's chat, if not given."""
+    """`propose` and `critic` are the language proposer and the cheap critic, if not given."""
 
     async def move_to(path: str) -> str:
         """Moves the current record to another place."""
@@ -72,7 +58,7 @@ def agent(
         [move_to, look_at],
         goal=where.state.goal,
         world=LanguageWorld(model, domain=where.domain, thinking="off"),
-        critic=critic or CheapCritic(model, after=transcript(where)),
+        critic=critic or CheapCritic(model),
         search=search,
         policy={CHANGES.name: {"effect": "changes"}, READS.name: {"effect": "reads"}},
         budget=UNLIMITED,

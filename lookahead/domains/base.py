@@ -94,6 +94,10 @@ class Domain:
         """The assistant message of a past turn."""
         return shielded(f"{MARKER}\n{said(observation)}", answer=True)
 
+    def foretold(self, observation: Observation) -> str:
+        """An answer as the model gave it."""
+        return f"<{ANSWER}>\n{shielded(said(observation), answer=True)}\n</{ANSWER}>"
+
     def read(self, text: str, state: State, action: Action) -> Observation:
         """What the model says the world would answer. The caller fills in which world it was."""
         content = self._said(text)

@@ -168,14 +168,20 @@ class Thinking:
             return rollout.model_copy(update={"failure": refused})
         now = after(state, rollout)
         started = perf_counter()
-        try:
-            with boundary(WorldError, f"imagining {action.tool!r}"):
-                observation = Observation.model_validate(await self.imagine(now, action))
-        except NotMyWorld as cause:
-            return rollout.model_copy(update={"failure": ": ".join(filter(None, (NOT_MY_WORLD, str(cause))))})
-        except WorldError as cause:
-            self.notes.append(str(cause))
-            return rollout.model_copy(update={"failure": str(cause)})
+        with spending() as lost:
+            try:
+                with boundary(WorldError, f"imagining {action.tool!r}"):
+                    observation = Observation.model_validate(await self.imagine(now, action))
+            except NotMyWorld as cause:
+                return rollout.model_copy(update={"failure": ": ".join(filter(None, (NOT_MY_WORLD, str(cause))))})
+            except WorldError as cause:
+                self.notes.append(str(cause))
+                self.meter.finish_call(lost(), perf_counter() - started)
+                return rollout.model_copy(update={"failure": str(cause)})
+            except BaseException:
+                # Nobody waits any more; what was paid for until then was paid for.
+                self.meter.finish_call(lost(), perf_counter() - started)
+                raise
         seconds = perf_counter() - started
         cost = Cost(calls=max(1, observation.cost.calls), tokens=observation.cost.tokens, seconds=seconds)
         self.meter.finish_call(cost, seconds)

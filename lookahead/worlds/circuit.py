@@ -1,7 +1,7 @@
 """A fuse round a world: nobody waits longer than its deadline, nor for a world that is known to be down."""
 
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -22,8 +22,9 @@ from lookahead.errors import (
     boundary,
 )
 from lookahead.search.thinking import name_of
-from lookahead.types import Action, Copying, Environment, Observation, State
+from lookahead.types import Action, Copying, Environment, Message, Observation, Rollout, State
 from lookahead.worlds.loops import PerLoop
+from lookahead.worlds.transcript import transcript
 
 ABOUT_THE_CALL: Final = (ContextTooLong, ModelCutOff, ModelRefused)
 """Failures of a model that is up: they say something about this one call, and nothing about the next."""
@@ -104,6 +105,10 @@ class Circuit:
         if attempt is not None and until - begun >= self.seconds * FAIR:
             self._breaker.ended(error, probe=attempt.probe)
         raise error
+
+    async def transcript(self, state: State, rollout: Rollout, /) -> Sequence[Message]:
+        """The chat in which the world foretold the last step, where it has chats."""
+        return await transcript(self._world, state, rollout)
 
     async def _ask(self, state: State, action: Action) -> Observation:
         with boundary(WorldError, f"{self.name} was asked about {action.tool!r}"):

@@ -1,12 +1,13 @@
 """Asks several worlds in order: exact before recorded before imagined."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
 from lookahead.errors import ConfigError, NotMyWorld, WorldError
-from lookahead.types import Action, Copying, Environment, Observation, State
+from lookahead.types import Action, Copying, Environment, Message, Observation, Rollout, State
+from lookahead.worlds.transcript import transcript
 
 _TOLD = 4
 
@@ -69,6 +70,13 @@ class RoutedWorld:
         if failure is not None:
             raise failure
         raise NotMyWorld(f"{self.name}: no world knows {action.tool!r}: {'; '.join(reasons[:_TOLD])}")
+
+    async def transcript(self, state: State, rollout: Rollout, /) -> Sequence[Message]:
+        """The chat of the part that foretold the last step, where it has one."""
+        for world in self._worlds:
+            if chat := await transcript(world, state, rollout):
+                return chat
+        return ()
 
 
 class _CopyingRoutedWorld(RoutedWorld):

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from lookahead import Refused, with_lookahead
+from lookahead.critics.language import CheapCritic
 from lookahead.errors import ModelUnreachable
 from lookahead.journal import Journal
 from lookahead.models import ScriptedModel
 from lookahead.models.openai import OpenAIModel
 from lookahead.search import BestOf
 from lookahead.testing import ScriptedProposer, call
-from lookahead.types import Asking, Message, State
+from lookahead.types import Asking, Completion, Cost, Message, Sample, State
 from lookahead.worlds.circuit import Circuit
 from lookahead.worlds.language import Grounding, LanguageWorld
 from lookahead.worlds.recorded import RecordedWorld
@@ -190,3 +191,29 @@ async def test_a_real_endpoint_answers_and_its_faults_are_told(journal: Journal)
     assert agent.files == {"a": "abcd", "b": "2"}
     worlds = [one.decided.decision.considered[0].rollout for one in journal.calls()]
     assert worlds[0].steps[0].observation.origin.world.startswith("openai:m@127.0.0.1")
+
+
+async def test_a_prediction_that_failed_was_paid_for_and_that_is_on_record(journal: Journal):
+    paid = Completion(samples=(Sample(text="I am sorry, I cannot."),), model="m", cost=Cost(calls=1, tokens=123))
+    agent = Agent(journal, Circuit(LanguageWorld(ScriptedModel(paid))))
+    with pytest.raises(Refused):
+        await agent.write("a", "abc")
+    spent = agent.write.lookahead.spent
+    (call,) = journal.calls()
+    assert (spent.calls, spent.tokens) == (1, 123)
+    assert call.decided.decision.cost.tokens == 123
+    assert spent.seconds > 0
+
+
+async def test_a_quick_critic_asks_behind_the_worlds_own_chat(journal: Journal):
+    def answer(messages: Sequence[Message], asking: Asking) -> str:
+        return "A" if asking.choices else tagged("3 characters written to a")
+
+    model = ScriptedModel(answer)
+    agent = Agent(journal, Circuit(LanguageWorld(model)), critic=CheapCritic(model))
+    await agent.write("a", "abc")
+    (foretold, _), (judged, asking) = model.asked
+    assert asking.choices
+    assert judged[: len(foretold)] == foretold
+    assert judged[len(foretold)].content == tagged("3 characters written to a")
+    assert len(judged) == len(foretold) + 2

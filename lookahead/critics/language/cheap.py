@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Awaitable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -71,7 +72,9 @@ class CheapCritic:
         danger: float = 0.9,
         seconds: float | None = 20.0,
     ) -> None:
-        """`after`: the chat to ask behind, which the engine remembers. `caution`, `danger`: from which P(harm) on."""
+        """`after`: the chat to ask behind, which the engine remembers; if not given, `with_lookahead` takes the world's
+        own, where the same model imagines. `caution`, `danger`: from which P(harm) on.
+        """
         if not 0 < caution <= danger <= 1:
             raise ConfigError(
                 f"caution={caution:g}, danger={danger:g}: both lie above 0, danger not below caution, neither above 1"
@@ -107,7 +110,8 @@ class CheapCritic:
 
     async def messages(self, state: State, rollout: Rollout) -> tuple[Message, ...]:
         """What the model is shown. Behind a world's chat that chat comes first, unchanged to the byte."""
-        if self.after is None or not rollout.steps:
+        chat = await self._before(state, rollout)
+        if not chat:
             shown = material(self._fence, state, rollout)
             return (
                 Message(role="system", content=prompt("cheap")),
@@ -115,8 +119,31 @@ class CheapCritic:
             )
         call = self._fence.around("call", call_text(rollout.action))
         asked = [prompt("cheap_after"), background(self._fence, state), call, prompt("cheap_question")]
+        return (*chat, Message(role="user", content="\n\n".join(asked)))
+
+    def behind(self, world: object) -> "CheapCritic":
+        """The same critic, which asks behind this world's chats what the world's own model foretold.
+
+        That model has read all of it, and need not read it again. Whoever said `after` has chosen already.
+        """
+        tell: Transcript | None = getattr(world, "transcript", None)
+        if self.after is not None or tell is None:
+            return self
+
+        def chat(state: State, rollout: Rollout, /) -> Sequence[Message] | Awaitable[Sequence[Message]]:
+            same = rollout.steps[-1].observation.origin.world == name_of(self.complete)
+            return tell(state, rollout) if same else ()
+
+        twin = copy(self)
+        twin.after = chat
+        return twin
+
+    async def _before(self, state: State, rollout: Rollout) -> Sequence[Message]:
+        """The chat to ask behind; empty where there is none."""
+        if self.after is None or not rollout.steps:
+            return ()
         chat = self.after(state, rollout)
-        return (*(await chat if inspect.isawaitable(chat) else chat), Message(role="user", content="\n\n".join(asked)))
+        return await chat if inspect.isawaitable(chat) else chat
 
     def _hazards(self, odds: Odds, rollout: Rollout) -> Sequence[Hazard]:
         if odds.harm < self.caution:

@@ -7,11 +7,12 @@ from typing import Any, Final, Literal, Self, TypeAlias, cast
 
 import anyio
 
+from lookahead.budget import spend
 from lookahead.canonical import digest_of
 from lookahead.domains import Domain, domain_for, prompted
 from lookahead.errors import ConfigError, ModelError, ModelTimeout, Unreadable, WorldError, WorldTimeout, boundary
 from lookahead.models.count import count
-from lookahead.search.thinking import name_of
+from lookahead.search.thinking import after, name_of
 from lookahead.types import (
     Action,
     Asking,
@@ -21,6 +22,7 @@ from lookahead.types import (
     Message,
     Observation,
     Origin,
+    Rollout,
     State,
     Tool,
     ToolEffect,
@@ -135,6 +137,15 @@ class LanguageWorld:
         ground = await self._ground(state, action)
         messages = prompt(domain, state, action, ground, room=self._room, count=self._count)
         question = Question(domain=domain, state=state, action=action, messages=messages, until=until)
+        try:
+            return await self._answered(question)
+        except BaseException:
+            # A prediction that failed was paid for all the same.
+            spend(question.cost)
+            raise
+
+    async def _answered(self, question: "Question") -> Observation:
+        state, action = question.state, question.action
         think = self._thinking == "on" or (self._thinking == "auto" and self._destroys(state, action))
         first = await self._answers(question, n=self._samples, think=think)
         if not first.readable:
@@ -150,6 +161,18 @@ class LanguageWorld:
             raise second.failure(self.name)
         said = second.readable[0]
         return self._signed(said, share_of(said, first.readable, self._samples), question.cost)
+
+    async def transcript(self, state: State, rollout: Rollout, /) -> Sequence[Message]:
+        """The chat in which the last step of a future was foretold, to the byte, and its answer: who asks behind it
+        pays for little more than the question. Empty where somebody else foretold that step.
+        """
+        if not rollout.steps or rollout.steps[-1].observation.origin.world != self.name:
+            return ()
+        last = rollout.steps[-1]
+        state = after(state, rollout.model_copy(update={"steps": rollout.steps[:-1]}))
+        domain, ground = self._domain_of(state, last.action), await self._ground(state, last.action)
+        chat = prompt(domain, state, last.action, ground, room=self._room, count=self._count)
+        return (*chat, Message(role="assistant", content=domain.foretold(last.observation)))
 
     def _domain_of(self, state: State, action: Action) -> Domain:
         if isinstance(self._domain, Domain):

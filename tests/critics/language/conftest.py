@@ -89,10 +89,14 @@ GONE = Effect(happened="deleted", target="notes.txt", what="file", before=120, u
 
 
 def future(
-    *actions: Action, says: str = "removed", kind: Kind = "model", effects: tuple[Effect, ...] | None = (GONE,)
+    *actions: Action,
+    says: str = "removed",
+    kind: Kind = "model",
+    effects: tuple[Effect, ...] | None = (GONE,),
+    world: str = "w",
 ) -> Rollout:
     actions = actions or (DELETE,)
-    seen = Observation(content=says, effects=effects, origin=Origin(kind=kind, world="w"))
+    seen = Observation(content=says, effects=effects, origin=Origin(kind=kind, world=world))
     return Rollout(action=actions[0], steps=tuple(Step(action=action, observation=seen) for action in actions))
 
 

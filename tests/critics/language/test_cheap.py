@@ -153,3 +153,34 @@ async def test_nothing_that_is_judged_can_change_the_question(kit: Any):
         assert system == model.asked[0][0][0]
         assert user.content.endswith("Answer with the one letter.")
         assert "<|" not in user.content
+
+
+class Telling:
+    """A world that has chats."""
+
+    async def transcript(self, state: State, rollout: Rollout) -> Sequence[Message]:
+        return WORLD
+
+
+async def test_it_asks_behind_the_chat_of_a_world_whose_model_it_shares(kit: Any):
+    model = kit.Model(kit.letter("A"), name="shared")
+    future = kit.future(world="shared")
+    critic = CheapCritic(model)
+    await critic.behind(Telling())(kit.state, future)
+    await critic(kit.state, future)
+    behind, alone = (messages for messages, _ in model.asked)
+    assert behind[: len(WORLD)] == WORLD
+    assert len(alone) == 2
+
+
+async def test_it_asks_alone_about_what_another_model_foretold_and_where_no_world_has_chats(kit: Any):
+    model = kit.Model(kit.letter("A"), name="mine")
+    await CheapCritic(model).behind(Telling())(kit.state, kit.future(world="another"))
+    await CheapCritic(model).behind(object())(kit.state, kit.future(world="mine"))
+    await CheapCritic(model).behind(Telling())(kit.state, Rollout(action=kit.future().action, failure="down"))
+    assert [len(messages) for messages, _ in model.asked] == [2, 2, 2]
+
+
+async def test_a_chat_that_was_given_is_kept(kit: Any):
+    critic = CheapCritic(kit.Model(kit.letter("A")), after=chat)
+    assert critic.behind(Telling()) is critic

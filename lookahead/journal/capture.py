@@ -31,8 +31,8 @@ _OURS: Final = (
 )
 _INSIDE: Final = {"decision": ("id", "state"), "approval": ("id", "binding", "seen")}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_ODD: Final = re.compile(r"NaN|Infinity|\d{3000}")
-"""What may stand for a number that JSON or Python cannot read back."""
+_MANY: Final = 3000
+_DIGITS: Final = re.compile(rf"\d{{{_MANY}}}")
 
 
 class Redact(Protocol):
@@ -181,9 +181,14 @@ def dumped(body: object) -> str:
     except (PydanticSerializationError, ValueError):
         pass
     else:
-        if not _ODD.search(text):
+        if not _odd(text):
             return text
     return to_json(_readable(body)).decode()
+
+
+def _odd(text: str) -> bool:
+    """Whether something in it may be a number that JSON or Python cannot read back."""
+    return "NaN" in text or "Infinity" in text or (len(text) >= _MANY and _DIGITS.search(text) is not None)
 
 
 def _readable(value: Any) -> Any:

@@ -12,9 +12,9 @@ import anyio
 import anyio.to_thread
 
 from lookahead.canonical import canonical, digest_of
-from lookahead.journal import Approval
+from lookahead.journal import Approval, Decided
 from lookahead.progress import progress, watched
-from lookahead.refusal import cleaned, first_imagined, prompt
+from lookahead.refusal import OVERTAKEN, cleaned, first_imagined, prompt
 from lookahead.show import call_line
 from lookahead.types import Action, Decision, Noun, Tool
 
@@ -55,6 +55,17 @@ def prospect_of(decision: Decision) -> str:
         return ""
     effects = [effect.model_dump(mode="json") for effect in said.effects or ()]
     return digest_of(canonical([said.failed, effects]))
+
+
+def noted(decision: Decision, overtaken: tuple[Approval, Decided] | None) -> Decision:
+    """The decision, saying that a yes to this call is there and does not hold, and why."""
+    if overtaken is None:
+        return decision
+    approval, judged = overtaken
+    given = strftime("%H:%M:%S", localtime(approval.granted_at))
+    why = "the agent did something since" if judged.state != decision.state else "what it would do is not the same now"
+    note = f"{OVERTAKEN}: {approval.by} allowed this call at {given}, but {why}"
+    return decision.model_copy(update={"notes": (*decision.notes, note)})
 
 
 async def ask(approve: Approve, request: Request) -> Approval | None:

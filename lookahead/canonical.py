@@ -10,6 +10,8 @@ from pydantic import JsonValue
 
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 _spell: Final = json.encoder.encode_basestring_ascii
+_LONGEST: Final = 10_000
+"""Bits of a number that everybody can still write in decimal."""
 
 
 def canonical(value: object) -> str:
@@ -35,6 +37,8 @@ def finite(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 def _refuse_nan(value: JsonValue) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("NaN and infinity are not JSON: they compare equal to nothing, so no approval can hold them")
+    if isinstance(value, int) and value.bit_length() > _LONGEST:
+        raise ValueError("a number of thousands of digits has no spelling that an approval could hold")
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             _refuse_nan(item)

@@ -170,11 +170,11 @@ class ToolFunction:
 
     def answer(self, value: Any) -> Observation:
         """What the function returned, as data beside the value itself."""
-        if isinstance(value, str):
-            return Observation(content=value)
         if value is None:
             return Observation()
         try:
+            if isinstance(value, str):
+                return Observation(content=value)
             structured = jsonable(value)
             return Observation(
                 content=structured if isinstance(structured, str) else _text(structured), structured=structured

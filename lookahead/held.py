@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from time import time
 from typing import TypeAlias
 
-from lookahead.approval import Approve, Request, approval_of, ask
+from lookahead.approval import Approve, Request, approval_of, ask, noted
 from lookahead.journal import Approval, Decided, Entry, Granted, Journal, Spent
 from lookahead.permit import approvable
 from lookahead.policy import Policy, Ruling
@@ -74,6 +74,9 @@ class Consent:
         approval = None if doubt else self.journal.approval(held.binding, time())
         if approval is not None:
             return allowed(held, approval)
+        overtaken = self.journal.overtaken(decision.proposed.digest, time())
+        decision = noted(decision, overtaken)
+        held = replace(held, decision=decision)
         if decision.choice != "ask":
             return held
         if self.dry_run:

@@ -10,6 +10,9 @@ from lookahead.settings import JOURNAL
 from lookahead.show import call_line, effect_lines, origin_line, safe
 from lookahead.types import Action, Considered, Decision, Observation
 
+OVERTAKEN = "an earlier yes does not hold"
+"""How a note begins that speaks of an approval which was given in another state, or to another prospect."""
+
 _WIDTH = 110
 
 
@@ -30,7 +33,8 @@ def refusal(decision: Decision, how: str | None = None) -> str:
         lines.append(f"what: {safe(decision.reason, _WIDTH)}")
         lines.append(f"why: {safe(decision.rule, _WIDTH)}")
     lines.append(f"seen by: {_witness(decision)}")
-    lines.append(f"allow once: {how or allow_once(decision)}")
+    overtaken = "".join(f" ({safe(note, _WIDTH)})" for note in _overtaken(decision))
+    lines.append(f"allow once: {how or allow_once(decision)}{overtaken}")
     return "\n".join(lines)
 
 
@@ -65,6 +69,7 @@ def prompt(decision: Decision) -> str:
     lines = [call_line(decision.proposed, None), f"  asked because: {safe(decision.reason, _WIDTH)}"]
     if decision.rule.startswith("doubt:"):
         lines.append(f"  to settle that: lookahead journal resolve {decision.rule[6:]}")
+    lines += [f"  {safe(note, _WIDTH)}" for note in _overtaken(decision)]
     for hazard in hazards_of(decision)[:4]:
         lines.append(f"  {hazard.severity}: {safe(hazard.what, _WIDTH)}: {safe(hazard.why, _WIDTH)}")
     for one in _mine(decision)[:1]:
@@ -72,6 +77,10 @@ def prompt(decision: Decision) -> str:
             lines += [f"  {line}" for line in effect_lines(one.rollout.steps[0].observation.effects, 12)]
     lines.append(f"  seen by: {_witness(decision)}")
     return "\n".join(lines)
+
+
+def _overtaken(decision: Decision) -> list[str]:
+    return [note for note in decision.notes if note.startswith(OVERTAKEN)][:1]
 
 
 def cleaned(decision: Decision) -> Decision:

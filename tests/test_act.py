@@ -567,6 +567,49 @@ async def test_an_approval_does_not_hold_when_a_copy_shows_something_else_than_i
     assert made.real.done == []
 
 
+EARLIER = "an earlier yes does not hold: a person allowed this call at"
+
+
+async def test_a_yes_that_holds_no_more_since_the_agent_acted_is_spoken_of():
+    made = rig(copy(), write="ask")
+    assert EARLIER not in (await made.act()).content
+    approve_now(made, WRITE)
+    later = STATE.then(COPY, Observation())
+    said = (await made.act(WRITE, later)).content
+    assert EARLIER in said.splitlines()[-1]
+    assert "but the agent did something since" in said
+    assert len(said.splitlines()) <= 6
+    # Of another call, of one that needs no yes, and where it holds, there is nothing to say.
+    assert EARLIER not in (await made.act(call("write", path="b"), later)).content
+    assert (await made.act()).content == "done"
+    assert EARLIER not in (await made.act(WRITE, later)).content
+
+
+async def test_a_yes_that_holds_no_more_since_the_world_changed_is_spoken_of_to_whoever_is_asked():
+    lost = Effect(happened="deleted", target="thesis.txt", before=9, unit="bytes")
+    no = No()
+    world = ScriptedCopy(script={"*": [Observation(effects=()), Observation(effects=(lost,))]})
+    made = rig(world, write="ask")
+    await made.act()
+    judged = made.journal.calls()[-1].decided
+    granted = Approval(
+        id="1", binding=judged.binding or "", granted_at=time(), expires_at=time() + 60, by="a person", seen=""
+    )
+    made.journal.append(Granted(approval=granted))
+    again = dataclasses.replace(made, line=dataclasses.replace(made.line, approve=no))
+    assert (await again.act()).failed
+    (asked,) = no.asked
+    assert EARLIER in asked.text
+    assert "but what it would do is not the same now" in asked.text
+
+
+async def test_a_yes_that_has_run_out_is_not_spoken_of():
+    made = rig(copy(), write="ask")
+    await made.act()
+    approve_now(made, WRITE, seconds=-1.0)
+    assert EARLIER not in (await made.act(WRITE, STATE.then(COPY, Observation()))).content
+
+
 async def test_a_yes_does_not_hold_when_the_world_changed_while_the_question_was_open():
     lost = Effect(happened="deleted", target="thesis.txt", before=9, unit="bytes")
     world = ScriptedCopy(script={"*": [Observation(effects=()), Observation(effects=(lost,))]})

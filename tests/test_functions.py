@@ -371,6 +371,13 @@ def test_a_call_that_cannot_be_written_down_is_not_allowed(value: Any):
         ToolFunction.of(bare).action((value,), {})
 
 
+@pytest.mark.parametrize("value", [10**5000, [-(10**5000)], {"a": 10**5000}], ids=["alone", "listed", "named"])
+def test_a_number_of_thousands_of_digits_is_not_allowed(value: Any):
+    with pytest.raises(CallError, match=r"cannot be written down, so it is not allowed: .*thousands of digits"):
+        ToolFunction.of(bare).action((value,), {})
+    assert ToolFunction.of(bare).action((10**2000,), {}).digest
+
+
 def test_a_value_that_contains_itself_cannot_be_written_down():
     value: list[Any] = []
     value.append(value)

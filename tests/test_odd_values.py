@@ -61,6 +61,13 @@ class Shut:
         raise RuntimeError(f"no {name} here")
 
 
+class Shy:
+    """Raises even when asked what it is, as a proxy does whose object cannot be had."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(f"no {name} here")
+
+
 class Endless:
     def __iter__(self) -> Iterator[int]:
         return self
@@ -154,6 +161,8 @@ VALUES: list[tuple[str, Any]] = [
     ("an error that is mute", ValueError(Mute())),
     ("shut", Shut()),
     ("shut inside", [Shut()]),
+    ("shy", Shy()),
+    ("shy inside", [Shy()]),
     ("a list that is shut", ShutList([1])),
     ("unwritable", Unwritable()),
     ("a dataclass", Plain()),

@@ -119,6 +119,11 @@ class Journal:
         with self._store.reading() as db:
             return views.kept(db, storable(run), outer_name(call_id), action_digest, since)
 
+    def overtaken(self, action_digest: str, now: float) -> tuple[Approval, Decided] | None:
+        """A living, unused approval of this call in whatever state, with what was judged: it holds no more."""
+        with self._store.reading() as db:
+            return views.overtaken(db, action_digest, now)
+
     def waiting(self) -> list[Decided]:
         """Refused calls that a person could still allow."""
         with self._store.reading() as db:

@@ -48,6 +48,8 @@ class Store:
         self._hold: Hold | None = None
         if self.path == MEMORY:
             self._db = self._connected(None)
+            # What nobody closed ends with its last user, as a file does below.
+            weakref.finalize(self, self._db.close).atexit = False
             return
         try:
             self._user = next(_users)

@@ -28,6 +28,9 @@ Status: TypeAlias = Literal[
 
 SKEW: Final = 60.0
 """Seconds by which a clock may have been set back since an approval; further back, nobody knows how old it is."""
+OLDEST: Final = 86400.0
+NEAR: Final = 1000
+"""An approval that was overtaken is worth a word for a day, where its question stands so many rows before it."""
 RECENT: Final = 300
 """How many of the last decisions are looked through for what imagining costs."""
 
@@ -174,6 +177,27 @@ def kept(db: sqlite3.Connection, run: str, name: str, action_digest: str, since:
     found = db.execute(query, (name, run, action_digest, since)).fetchone()
     decided = cast(Decided, read(found[0])) if found else None
     return decided if decided is not None and decided.decision.choice in ("ask", "run") else None
+
+
+def overtaken(db: sqlite3.Connection, action_digest: str, now: float) -> tuple[Approval, Decided] | None:
+    """The last living, unused approval of this call, whatever state it was given in, and what was judged then."""
+    query = """
+        SELECT g.seq, g.key, g.body FROM rows AS g WHERE g.kind = 'granted' AND g.at > ?
+            AND NOT EXISTS (SELECT 1 FROM rows AS s WHERE s.kind = 'spent' AND s.key = g.name)
+        ORDER BY g.seq DESC LIMIT ?
+    """
+    judged = """
+        SELECT body FROM rows WHERE seq BETWEEN ? AND ? AND kind = 'decided' AND key = ?
+            AND json_extract(body, '$.binding') = ?
+    """
+    for seq, binding, body in db.execute(query, (now - OLDEST, RECENT)).fetchall():
+        given = cast(Granted, read(body)).approval
+        if not given.granted_at - SKEW <= now < given.expires_at:
+            continue
+        found = db.execute(judged, (seq - NEAR, seq, action_digest, binding)).fetchone()
+        if found is not None:
+            return given, cast(Decided, read(found[0]))
+    return None
 
 
 def waiting(db: sqlite3.Connection, now: float) -> list[Decided]:

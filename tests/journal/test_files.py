@@ -1,5 +1,6 @@
 """Files that are damaged, emptied, replaced, or somebody else's: a clear error, and they are left alone."""
 
+import gc
 import os
 import sqlite3
 from collections.abc import Callable
@@ -191,3 +192,12 @@ def test_a_journal_that_another_process_makes_just_then_is_not_taken_for_an_empt
         journal.append(make.decided("ours"))
         assert [call.call for call in journal.calls()] == ["theirs", "ours"]
         assert journal.verify().ok
+
+
+def test_a_journal_in_memory_that_nobody_closed_ends_with_its_last_user() -> None:
+    journal = Journal(":memory:")
+    db = journal._store._db
+    del journal
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        db.execute("SELECT 1")

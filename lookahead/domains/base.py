@@ -19,16 +19,12 @@ Meaning: TypeAlias = tuple[str, bool]
 """What the tool would have returned, and whether that is a failure."""
 
 ASKED: Final = (
-    f"{TAIL} and say what the environment answers.\n\n"
-    "Requirements:\n"
-    "- Be exact where the outcome follows from what is known, and plausible where it does not\n"
-    "- Let what fails fail, with the words in which it would\n"
-    "- Contradict nothing that happened earlier in this session\n"
-    "- Keep to the form of this environment's earlier answers\n\n"
-    "Reason as far as the case needs it. Then give the observation, complete and with nothing beside it, "
-    f"strictly inside <{ANSWER}></{ANSWER}> tags."
+    f"{TAIL} and give the observation, whole and with nothing beside it, strictly inside <{ANSWER}></{ANSWER}> tags."
 )
-"""What the last user message ends with. It holds no backticks, or a block could not be told from it."""
+"""What the last user message ends with. It holds no backticks, or a block could not be told from it.
+
+It is short because each candidate pays for it anew; what an answer has to be is said once, in the system prompt.
+"""
 
 
 def plain(text: str, state: State, action: Action) -> Meaning:

@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 BIN = $(VENV)/bin
 
-.PHONY: help demo test test-vllm check format ready ready-demo soak kill mutation coverage bench build clean
+.PHONY: help demo test test-sdks test-vllm check format ready ready-demo soak kill mutation coverage bench build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -37,6 +37,9 @@ no-python = echo "Lookahead needs Python 3.11 or newer: install it, or name it w
 test-vllm: ## The tests against a real vLLM on this machine's CPU (4 GB of disk, 3 GB of memory, some minutes)
 	@$(if $(PYTHON),$(PYTHON) scripts/test_vllm.py $(ARGS),$(no-python))
 
+test-sdks: ## The tests with every agent framework, each in an environment of its own (ARGS="strands inspect" for some)
+	@$(if $(PYTHON),$(PYTHON) scripts/test_sdks.py $(ARGS),$(no-python))
+
 soak: ready ## The long leg of the stateful tests
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
@@ -58,4 +61,4 @@ build: ready ## The wheel and the source distribution
 	$(BIN)/uv build
 
 clean: ## Remove what make made
-	rm -rf $(VENV) .venv-vllm dist build .pytest_cache .ruff_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) .venvs .venv-vllm dist build .pytest_cache .ruff_cache .hypothesis .coverage .import_linter_cache

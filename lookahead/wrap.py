@@ -190,23 +190,19 @@ def with_lookahead(
     """
     check(goal=goal, world=world, critic=critic, search=search, mode=mode, journal=journal, approve=approve)
     settings = Settings.found()
-    mode = mode or settings.mode
     wrap = _adapter_for(agent)
-    if mode == "off":
+    if (mode or settings.mode) == "off":
         return cast(A, unguarded(agent))
-    options = Options(
-        goal=goal if goal is not None else settings.goal,
-        world=settings.world if isinstance(world, str) and world == "auto" else world,
+    options = options_of(
+        settings,
+        goal=goal,
+        world=world,
         critic=critic,
-        search=search if search is not None else Preview(),
-        policy=policy_of(policy) if policy is not None else settings.policy,
-        budget=Budget.of(budget) if budget is not None else settings.budget,
+        search=search,
+        policy=policy,
+        budget=budget,
         mode=mode,
-        endpoint=settings.endpoint,
-        imagine=settings.imagine,
-        own_policy=isinstance(policy, Mapping),
-        journal=journal if isinstance(journal, Journal) else Journal(journal or settings.journal),
-        owns_journal=not isinstance(journal, Journal),
+        journal=journal,
         approve=approve,
     )
     try:
@@ -215,6 +211,38 @@ def with_lookahead(
         if options.owns_journal:
             options.journal.close()
         raise
+
+
+def options_of(
+    settings: Settings,
+    *,
+    goal: str | None = None,
+    world: World = "auto",
+    critic: Critic | None = None,
+    search: Search | None = None,
+    policy: Policy | Mapping[str, Any] | str | PathLike[str] | None = None,
+    budget: Budget | Mapping[str, Any] | float | None = None,
+    mode: Mode | None = None,
+    journal: Journal | str | PathLike[str] | None = None,
+    approve: Approve | None = None,
+) -> Options:
+    """What `with_lookahead` was told, with what it was not told filled in: also for a host that is told it itself."""
+    check(goal=goal, world=world, critic=critic, search=search, mode=mode, journal=journal, approve=approve)
+    return Options(
+        goal=goal if goal is not None else settings.goal,
+        world=settings.world if isinstance(world, str) and world == "auto" else world,
+        critic=critic,
+        search=search if search is not None else Preview(),
+        policy=policy_of(policy) if policy is not None else settings.policy,
+        budget=Budget.of(budget) if budget is not None else settings.budget,
+        mode=mode or settings.mode,
+        endpoint=settings.endpoint,
+        imagine=settings.imagine,
+        own_policy=isinstance(policy, Mapping),
+        journal=journal if isinstance(journal, Journal) else Journal(journal or settings.journal),
+        owns_journal=not isinstance(journal, Journal),
+        approve=approve,
+    )
 
 
 def _adapter_for(agent: object) -> Callable[[Any, Options], Any]:

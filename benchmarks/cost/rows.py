@@ -11,7 +11,7 @@ from situation import CHANGES, Situation, Sizes
 
 from lookahead import Refused
 from lookahead.domains import messages
-from lookahead.types import Action, Message, State
+from lookahead.types import Action, Cost, Message, State
 
 
 def rivals(where: Situation, k: int) -> list[Action]:
@@ -263,11 +263,13 @@ async def foretold(model: WholeAnswers, sizes: Sizes, *, k: int, decisions: int,
     with agent(recorder, where, k=k, journal=journal) as guarded:
         session = guarded.session
         for number in range(decisions + 1):
-            said, before = session.forecast(CHANGES.name), session.spent
+            told, before = session.forecast(CHANGES.name), session.spent
+            # Where such decisions were made before, what they took is the forecast, and the rest is the bound.
+            said = told.usual or Cost(calls=told.calls, tokens=told.tokens or 0, seconds=told.seconds or 0.0)
             await _call(guarded.tools[0], f"{where.text(4)} {number}")
             after = session.spent
             if number:
-                tokens.append((said.tokens or 0, after.tokens - before.tokens))
-                seconds.append((said.seconds or 0.0, after.seconds - before.seconds))
+                tokens.append((said.tokens, after.tokens - before.tokens))
+                seconds.append((said.seconds, after.seconds - before.seconds))
                 calls.append((said.calls, after.calls - before.calls))
     return Foretold(tokens=tokens, seconds=seconds, calls=calls)

@@ -17,7 +17,8 @@ from lookahead.types import Asking, Completion, Message
 # vLLM and what it builds on warn of this and that while they are imported.
 pytestmark = pytest.mark.filterwarnings("default")
 
-ENDLESS = {"type": "array", "items": {"type": "integer"}, "minItems": 1000}
+ENDLESS = {"type": "array", "items": {"type": "string", "minLength": 12}, "minItems": 1000}
+"""Thousands of tokens, a minute of writing: whoever ends sooner did not wait for the end."""
 
 
 def asked(text: str = "Would deleting the file work?") -> tuple[Message, ...]:
@@ -98,7 +99,7 @@ def test_the_deadline_holds_and_takes_the_request_back(ask, model: VLLMModel):
     began = time.monotonic()
     with pytest.raises(ModelTimeout):
         ask(schema_of=ENDLESS, max_tokens=7000, seconds=0.7)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     assert model._engine.get_num_unfinished_requests() == 0
 
 

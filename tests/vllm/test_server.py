@@ -21,7 +21,8 @@ OUTCOME = {
     "required": ["failed", "rc"],
     "additionalProperties": False,
 }
-ENDLESS = {"type": "array", "items": {"type": "integer"}, "minItems": 1000}
+ENDLESS = {"type": "array", "items": {"type": "string", "minLength": 12}, "minItems": 1000}
+"""Thousands of tokens, a minute of writing: whoever ends sooner did not wait for the end."""
 
 
 def asked(text: str = "Would deleting the file work?") -> tuple[Message, ...]:
@@ -119,19 +120,18 @@ async def test_a_call_that_is_given_up_is_taken_back(complete: Complete, metric:
     with anyio.move_on_after(1.0) as scope:
         await complete(asked(), Asking(schema_of=ENDLESS, thinking=False, max_tokens=16000, temperature=1.0))
     assert scope.cancelled_caught
-    with anyio.fail_after(10):
+    with anyio.fail_after(20):
         while await anyio.to_thread.run_sync(metric, "vllm:num_requests_running"):
             pass
-    # Two thousand tokens are the fewest that the form allows.
-    assert await anyio.to_thread.run_sync(metric, written) - before < 1500
+    # The form allows no fewer than five thousand.
+    assert await anyio.to_thread.run_sync(metric, written) - before < 4000
 
 
 async def test_nobody_waits_beyond_the_deadline(complete: Complete):
     began = time.monotonic()
     with pytest.raises(ModelTimeout):
         await complete(asked(), Asking(schema_of=ENDLESS, thinking=False, max_tokens=16000, seconds=0.5))
-    # Finishing would take several times as long, also on a machine that has other things to do.
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
 
 
 async def test_a_prompt_that_does_not_fit_is_named(complete: Complete):

@@ -7,6 +7,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from lookahead.planner import Outcome
 from lookahead.policy import Policy, Ruling
+from lookahead.search.thinking import merit
 from lookahead.types import Action, Choice, Considered, Decision, Hazard, Origin, Severity, State, ToolEffect
 
 Authority: TypeAlias = Literal["full", "warn"]
@@ -114,22 +115,42 @@ class Guard:
             return None
         mine = draft.outcome.proposed
         for rival in draft.outcome.considered:
-            if rival is mine or rival.verdict is None or not rival.rollout.steps:
+            if rival is mine or not self._may_stand_in(draft.state, rival) or not _beats(rival, mine):
                 continue
             action = rival.rollout.action
-            tool = draft.state.tool(action.tool)
-            if tool is None and draft.state.tools:
-                continue
-            theirs = self.policy.rule_on(action, tool)
-            worst = self._worst(rival, theirs.effect)
-            if theirs.rule in ("ask", "deny") or (worst is not None and worst.severity != "note"):
-                continue
-            if not self._may_swap(rival, theirs.effect) or not _beats(rival, mine):
-                continue
+            assert rival.verdict is not None
             why = f"{action.tool} promises better: {rival.verdict.score:.2f} against "
             why += f"{mine.verdict.score:.2f}" if mine.verdict else "what could not be judged"
             return draft.made("swap", "swap", why, chosen=action)
         return None
+
+    def prefers(self, state: State, theirs: Sequence[Decision], mine: Sequence[Decision]) -> bool:
+        """Whether all calls of another message may be made in the place of all calls of the agent's own.
+
+        The rule for one call, for several that come and go together: each of them would itself be allowed to stand in
+        for another, and the worst of them is better than the worst of the agent's own.
+        """
+        if not self.policy.swap or any(one.choice != "run" for one in theirs):
+            return False
+        rivals = [seen for one in theirs if (seen := seen_of(one)) is not None]
+        own = [seen for one in mine if (seen := seen_of(one)) is not None]
+        if not rivals or not own or not all(self._may_stand_in(state, rival) for rival in rivals):
+            return False
+        return _beats(min(rivals, key=merit), min(own, key=merit))
+
+    def _may_stand_in(self, state: State, rival: Considered) -> bool:
+        """Whether this would itself be allowed, and was imagined by a world that has earned to be followed."""
+        if rival.verdict is None or not rival.rollout.steps:
+            return False
+        action = rival.rollout.action
+        tool = state.tool(action.tool)
+        if tool is None and state.tools:
+            return False
+        theirs = self.policy.rule_on(action, tool)
+        worst = self._worst(rival, theirs.effect)
+        if theirs.rule in ("ask", "deny") or (worst is not None and worst.severity != "note"):
+            return False
+        return self._may_swap(rival, theirs.effect)
 
     def _may_swap(self, rival: Considered, effect: ToolEffect) -> bool:
         origin = rival.rollout.steps[0].observation.origin
@@ -215,6 +236,12 @@ def hazards_of(decision: Decision) -> Sequence[Hazard]:
     return ()
 
 
+def seen_of(decision: Decision) -> Considered | None:
+    """What was imagined and thought of the proposed action itself; None where it was decided at once."""
+    wanted = decision.proposed.digest
+    return next((one for one in decision.considered if one.rollout.action.digest == wanted), None)
+
+
 def _beats(rival: Considered, mine: Considered) -> bool:
     """Strictly better, or not at all: the agent's own choice is the prior."""
     if mine.verdict is None or rival.verdict is None:
@@ -225,4 +252,4 @@ def _beats(rival: Considered, mine: Considered) -> bool:
     return rival.verdict.score > mine.verdict.score
 
 
-__all__ = ["Guard", "Record", "Standing", "at_once", "hazards_of", "new_id"]
+__all__ = ["Guard", "Record", "Standing", "at_once", "hazards_of", "new_id", "seen_of"]

@@ -1,10 +1,9 @@
 """Act and record: the only place where an action becomes real, with its intent on disk before and its result after."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from time import monotonic, perf_counter
-from typing import Any, Final, TypeVar, cast
+from typing import Final, cast
 
 import anyio
 import anyio.to_thread
@@ -12,7 +11,7 @@ import anyio.to_thread
 from lookahead.approval import Approve, binding_of, prospect_of
 from lookahead.budget import Experience, Meter
 from lookahead.errors import PermitError
-from lookahead.events import Acted, Decided, Watch
+from lookahead.events import Acted, Decided, Watch, acting, thinking_over
 from lookahead.guard import Guard, at_once
 from lookahead.held import Consent, Held
 from lookahead.journal import Entry, Intended, Interrupted, Journal, Resulted
@@ -21,7 +20,7 @@ from lookahead.pen import Pen
 from lookahead.permit import Answer, Permit, named, refused, with_notice
 from lookahead.planner import Outcome, Planner
 from lookahead.policy import Ruling
-from lookahead.portal import beside, portal
+from lookahead.portal import beside, ready, wait
 from lookahead.refusal import first_imagined, how
 from lookahead.screen import EffectOf, Screen
 from lookahead.search import Preview
@@ -39,8 +38,6 @@ from lookahead.types import (
 )
 
 log: Final = logging.getLogger("lookahead")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +92,7 @@ class Line:
         if isinstance(held, Answer):
             return held
         if held.may_be_approved:
-            held = await _wait(here, self.approved, held)
+            held = await wait(here, self.approved, held)
         return await self.release(held, here=here)
 
     async def hold(self, state: State, action: Action, *, here: bool = False) -> Held | Answer:
@@ -106,7 +103,7 @@ class Line:
         """
         held = await self.judge(state, action, here=here, again=True)
         if isinstance(held, Held) and held.may_be_approved:
-            held = await _wait(here, self.approved, held)
+            held = await wait(here, self.approved, held)
         return held
 
     async def keep(self, *held: Held, here: bool = False) -> tuple[Held, ...]:
@@ -140,11 +137,12 @@ class Line:
                 return kept
         if decision and decision.rule == "reads" and ruling.rule != "allow" and await self.planner.warns(state, action):
             decision = None
-        decision = decision or await _wait(here, self._considered, state, action, ruling)
+        decision = decision or await wait(here, self._considered, state, action, ruling)
         decision = self.screen.unrepeated(state, decision)
         if decision.proposed.digest != judged:
             raise PermitError(f"call {decision.id} was changed while it was being judged; propose it again")
-        binding = binding_of(action, tool, state.digest, prospect_of(decision))
+        # What runs needs no yes, and what a yes would be good for takes a while to work out.
+        binding = "" if decision.choice == "run" else binding_of(action, tool, state.digest, prospect_of(decision))
         return Held(
             state=state, action=action, digest=judged, tool=tool, ruling=ruling, decision=decision, binding=binding
         )
@@ -172,9 +170,9 @@ class Line:
     async def release(self, held: Held, *, here: bool = False) -> Permit | Answer:
         """What was judged becomes a permit, with its intent on disk, or an answer without anything being done."""
         if self.mode == "shadow":
-            return await _wait(here, self._shadowed, held)
+            return await wait(here, self._shadowed, held)
         decision = held.decision
-        self.watch(Decided(decision=decision))
+        self.watch(Decided(decision=decision, run=self.run))
         entry = held.entry(self.run)
         if decision.chosen is None:
             if entry:
@@ -185,7 +183,7 @@ class Line:
             )
         if self.mode == "dry-run":
             await self._write(here, *entry)
-            return await _wait(here, self._imagined, held.state, decision)
+            return await wait(here, self._imagined, held.state, decision)
         return await self._permitted(held.state, decision, (*entry, *held.papers), held, here=here)
 
     async def _shadowed(self, held: Held) -> Permit:
@@ -199,7 +197,7 @@ class Line:
             )
         elif ruling.effect != "reads" and self.planner.imagine is not None:
             foresight = self.shadow.enter(state, action, ruling, decision.id)
-        self.watch(Decided(decision=decision))
+        self.watch(Decided(decision=decision, run=self.run))
         entry = replace(held, decision=decision).entry(self.run)
         permit = await self._permitted(state, decision, entry, held)
         if foresight is not None:
@@ -210,15 +208,19 @@ class Line:
 
     async def _foresee(self, foresight: Foresight) -> None:
         outcome: Outcome | None = None
+        state, action = foresight.state, foresight.action
         try:
-            outcome = await self.planner.consider(foresight.state, foresight.action, meter=self.meter)
+            with thinking_over(self.watch, self.run, action) as decided:
+                outcome = await self.planner.consider(state, action, meter=self.meter, watch=self.watch)
+                decided(self.guard.decide(state, action, foresight.ruling, outcome))
         finally:
             await anyio.to_thread.run_sync(foresight.imagined, outcome)
 
     async def through(self, permit: Permit, state: State, real: Environment) -> Observation:
         """Do it for real, once, and write down what came of it."""
         try:
-            observation = await real(state, permit.take(permit.action))
+            with acting(self.watch, self.run, permit.decision, permit.action):
+                observation = await real(state, permit.take(permit.action))
         except BaseException as error:
             with anyio.CancelScope(shield=True):
                 await self.failed(permit, error)
@@ -263,7 +265,7 @@ class Line:
     def _told(self, permit: Permit, observation: Observation) -> None:
         """After the record: what only looks on must not come between an act and its result."""
         try:
-            self.watch(Acted(action=permit.action, observation=observation))
+            self.watch(Acted(action=permit.action, observation=observation, decision=permit.decision))
             if permit.foresight is not None:
                 permit.foresight.happened(observation)
         except Exception:
@@ -305,24 +307,25 @@ class Line:
             # Allowed by the spelling of an argument: nothing is imagined, but the rules on text still speak.
             planner = Planner(imagine=None, judge=planner.text, text=planner.text)
         search = Preview() if ruling.effect == "reads" or ruling.rule == "allow" else None
-        try:
-            outcome = await planner.consider(
-                state,
-                action,
-                meter=self.meter,
-                depth=depth,
-                spare=not self.copying and ruling.effect != "destroys",
-                forecast=None if self.copying else self.experience.of(action.tool),
-                search=search,
-                watch=self.watch,
-            )
-        finally:
-            if self.copying and self.mode != "dry-run":
-                with anyio.CancelScope(shield=True):
-                    await cast(Copying, world).discard()
-        if not self.copying and planner is self.planner:
-            self.experience.learn(action.tool, outcome.cost)
-        return self.guard.decide(state, action, ruling, outcome)
+        with thinking_over(self.watch, self.run, action) as decided:
+            try:
+                outcome = await planner.consider(
+                    state,
+                    action,
+                    meter=self.meter,
+                    depth=depth,
+                    spare=not self.copying and ruling.effect != "destroys",
+                    forecast=None if self.copying else self.experience.of(action.tool),
+                    search=search,
+                    watch=self.watch,
+                )
+            finally:
+                if self.copying and self.mode != "dry-run":
+                    with anyio.CancelScope(shield=True):
+                        await cast(Copying, world).discard()
+            if not self.copying and planner is self.planner:
+                self.experience.learn(action.tool, outcome.cost)
+            return decided(self.guard.decide(state, action, ruling, outcome))
 
     async def _permitted(
         self, state: State, decision: Decision, entries: tuple[Entry, ...], held: Held, *, here: bool = False
@@ -360,9 +363,10 @@ class Line:
         assert decision.chosen is not None
         known = first_imagined(decision, decision.chosen)
         if known is None:
-            outcome = await self.planner.consider(
-                state, decision.chosen, meter=self.meter, search=Preview(), watch=self.watch
-            )
+            with thinking_over(self.watch, self.run, decision.chosen):
+                outcome = await self.planner.consider(
+                    state, decision.chosen, meter=self.meter, search=Preview(), watch=self.watch
+                )
             steps = outcome.proposed.rollout.steps
             why = outcome.proposed.rollout.failure
             known = (
@@ -379,18 +383,3 @@ class Line:
             self.journal.append(*entries)
         else:
             await self.pen.write(*entries)
-
-
-async def _wait(here: bool, function: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """Await it, or have it awaited elsewhere while this thread stands still."""
-    return portal.call(function, *args) if here else await function(*args)
-
-
-def ready(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine comes to that never waits in this thread."""
-    try:
-        coroutine.send(None)
-    except StopIteration as ended:
-        return ended.value
-    coroutine.close()
-    raise RuntimeError("the rules on text waited for something; they have to answer at once")

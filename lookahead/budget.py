@@ -153,7 +153,8 @@ class StepMeter:
         return reason
 
     def finish_call(self, cost: Cost, seconds: float) -> None:
-        self._add(Cost(tokens=cost.tokens, seconds=seconds))
+        if cost.tokens or seconds:
+            self._add(Cost(tokens=cost.tokens, seconds=seconds))
 
     def _add(self, cost: Cost) -> None:
         self.spent = self.spent + cost

@@ -5,6 +5,7 @@ from time import time
 from typing import TypeAlias
 
 from lookahead.approval import Approve, Request, approval_of, ask, noted
+from lookahead.errors import PermitError
 from lookahead.journal import Approval, Decided, Entry, Granted, Journal, Spent
 from lookahead.permit import approvable
 from lookahead.policy import Policy, Ruling
@@ -109,6 +110,8 @@ class Consent:
         return replace(held, decision=decision, binding=kept.binding or "", written=True)
 
     def request(self, held: Held) -> Request:
+        if not held.binding:
+            raise PermitError(f"call {held.decision.id} needs nobody's yes: settle it as it is")
         return Request(
             decision=held.decision,
             tool=held.tool,

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from lookahead.guard import Draft, Guard, at_once, hazards_of, new_id
+from lookahead.guard import Draft, Guard, Standing, at_once, hazards_of, new_id
 from lookahead.planner import Outcome
 from lookahead.policy import Policy, Rule, Ruling
 from lookahead.search.thinking import NOT_MY_WORLD
@@ -208,6 +208,15 @@ def test_the_worst_hazard_decides_and_of_equals_the_first():
     assert said(decided(future(MINE, *hazards)))[:2] == ("veto", "d")
     assert said(decided(future(MINE, *hazards[:2])))[:2] == ("ask", "c")
     assert said(decided(future(MINE, hazard("note", rule="m"), hazards[0])))[:2] == ("run", "m")
+
+
+def test_the_record_is_not_asked_where_it_decides_nothing():
+    class Asked:
+        def standing(self, tool: str, world: str, /) -> Standing:
+            raise AssertionError("it was asked")
+
+    notes = future(MINE, hazard("note", rule="n"), hazard("note", rule="m"))
+    assert said(decided(notes, record=Asked()))[:2] == ("run", "n")
 
 
 @pytest.mark.parametrize("order", [1, -1])

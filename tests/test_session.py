@@ -7,6 +7,7 @@ import pytest
 
 from lookahead.act import Line
 from lookahead.budget import Budget, Forecast, Meter
+from lookahead.errors import PermitError
 from lookahead.events import Decided, Event
 from lookahead.guard import Guard
 from lookahead.held import Held
@@ -313,6 +314,13 @@ async def test_without_a_yes_a_kept_call_is_refused_and_written_down_once():
     assert isinstance(refused, Answer)
     assert refused.observation.failed
     assert len(made.journal.calls()) == 1
+
+
+async def test_nobody_says_yes_to_a_call_that_needs_none():
+    made = session(copy())
+    one = await held(made)
+    with pytest.raises(PermitError, match="needs nobody's yes"):
+        await made.answered(one, by="ada")
 
 
 async def test_a_kept_question_about_another_state_is_put_anew():

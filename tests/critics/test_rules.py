@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
+import anyio
 import pytest
 
 from lookahead.critics import RuleCritic, strictest
-from lookahead.errors import CriticError
-from lookahead.types import Action, Cost, Hazard, Rollout, State, Verdict
+from lookahead.errors import CriticError, ModelUnreachable
+from lookahead.types import Action, Cost, Critic, Hazard, Rollout, State, Verdict
 
 pytestmark = pytest.mark.anyio
 ROLLOUT = Rollout(action=Action(tool="bash", arguments={"command": "rm -rf src"}))
@@ -42,6 +43,36 @@ async def test_one_critic_that_fails_is_never_outvoted():
 
     with pytest.raises(CriticError, match="broken"):
         await strictest(says(1.0), broken, says(1.0))(State(), ROLLOUT)
+
+
+@pytest.mark.parametrize("beside", [(), (says(1.0),)], ids=["beside the rules", "beside another"])
+async def test_a_critic_whose_model_is_gone_is_a_critic_that_failed(beside: tuple[Critic, ...]):
+    async def gone(state: State, rollout: Rollout) -> Verdict:
+        raise ModelUnreachable("nobody answers there")
+
+    with pytest.raises(CriticError, match=r"gone.*nobody answers there"):
+        await strictest(RuleCritic(), gone, *beside)(State(), ROLLOUT)
+
+
+async def test_the_rules_and_one_more_both_count():
+    verdict = await strictest(RuleCritic(), says(0.1, "a", "bad"))(State(), ROLLOUT)
+    assert verdict.score == 0.1
+    assert [hazard.rule for hazard in verdict.hazards] == ["files.deleted", "a"]
+
+
+async def test_critics_that_wait_wait_at_the_same_time():
+    met = anyio.Event()
+
+    async def waits(state: State, rollout: Rollout) -> Verdict:
+        await met.wait()
+        return Verdict(score=0.5)
+
+    async def comes(state: State, rollout: Rollout) -> Verdict:
+        met.set()
+        return Verdict(score=0.4)
+
+    with anyio.fail_after(5):
+        assert (await strictest(waits, RuleCritic(), comes)(State(), ROLLOUT)).score <= 0.4
 
 
 async def test_precious_paths_can_be_named():

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from time import time
-from typing import Final, Self, TextIO, cast
+from typing import Final, Self, TextIO
 
 from lookahead.errors import JournalError, PermitError, boundary
 from lookahead.journal import chain, portable, pruning, views
@@ -71,11 +71,15 @@ class Journal:
 
     def _append(self, db: sqlite3.Connection, entries: Sequence[Entry], rows: list[Row]) -> None:
         now = self._clock()
+        # What is done in the place of another call is that call being answered.
+        proposed = {entry.call: entry.decision.proposed for entry in entries if isinstance(entry, Decided)}
         for entry in entries:
             if isinstance(entry, Resolved):
                 _settleable(db, entry)
-            elif isinstance(entry, Intended) and entry.call_id is not None and entry.effect != "reads":
-                _once(db, entry, entry.call_id)
+            elif isinstance(entry, Intended) and entry.effect != "reads":
+                asked = proposed.get(entry.call, entry.action)
+                if asked.call_id is not None:
+                    _once(db, entry.run, asked.call_id, asked.digest)
         for entry, row, seq in zip(entries, rows, chain.link(db, rows, now), strict=True):
             if isinstance(entry, Intended):
                 db.execute("INSERT INTO open (call, key, seq) VALUES (?, ?, ?)", (row.call, row.key, seq))
@@ -254,17 +258,13 @@ def _settleable(db: sqlite3.Connection, entry: Resolved) -> None:
         raise JournalError(f"call {entry.call} is still running: there is nothing to settle before it ends")
 
 
-def _once(db: sqlite3.Connection, entry: Intended, call_id: str) -> None:
+def _once(db: sqlite3.Connection, run: str, call_id: str, action_digest: str) -> None:
     """A call that the agent named is made once in its run: not beside itself, and not after it was answered."""
-    run, name = storable(entry.run), outer_name(call_id)
-    if views.finished(db, run, name, entry.action_digest) is not None:
+    run, name = storable(run), outer_name(call_id)
+    if views.finished(db, run, name, action_digest) is not None:
         raise PermitError(f"call {call_id} of this run was done already: nothing runs twice")
-    query = """
-        SELECT rows.body FROM rows JOIN open USING (seq)
-        WHERE rows.kind = 'intended' AND rows.name = ? AND rows.run = ? AND rows.key = ?
-    """
-    for (body,) in db.execute(query, (name, run, entry.action_digest)).fetchall():
-        if views.why_in_doubt(db, cast(Intended, read(body))) is None:
+    for intended in views.begun(db, run, name, action_digest):
+        if views.why_in_doubt(db, intended) is None:
             raise PermitError(f"call {call_id} of this run is under way already: nothing runs twice")
 
 

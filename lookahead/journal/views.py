@@ -151,6 +151,18 @@ def finished(db: sqlite3.Connection, run: str, name: str, action_digest: str) ->
     return max(answers, key=lambda answer: answer[0])[1] if answers else None
 
 
+def begun(db: sqlite3.Connection, run: str, name: str, action_digest: str) -> list[Intended]:
+    """What was begun to answer this call of this run and has not ended: itself, or what is done in its place."""
+    query = """
+        SELECT rows.body FROM rows JOIN open USING (seq) WHERE open.call IN (
+            SELECT call FROM rows WHERE kind = 'intended' AND name = :name AND run = :run AND key = :key
+            UNION SELECT call FROM rows WHERE kind = 'decided' AND name = :name AND run = :run AND key = :key
+        )
+    """
+    found = db.execute(query, {"name": name, "run": run, "key": action_digest}).fetchall()
+    return [cast(Intended, read(body)) for (body,) in found]
+
+
 def _confirmed(settled: Resolved) -> Observation:
     said = f"This call was made, and {settled.by} confirmed that it happened; what it answered was lost."
     return Observation(content=said, origin=GUARD)

@@ -213,6 +213,20 @@ def test_a_named_call_that_changes_something_is_made_once_in_its_run(journal: Jo
     journal.append(make.intended("c6"), make.intended("c7"))
 
 
+def test_a_named_call_is_not_made_beside_what_is_done_in_its_place_nor_the_other_way_round(
+    journal: Journal, make: Any
+) -> None:
+    action, rival = make.action(call_id="x"), make.action("mv build trash")
+    swapped = make.decided("c1", action=action, choice="swap", chosen=rival)
+    journal.append(swapped, make.intended("c1", action=rival))
+    with pytest.raises(PermitError, match="call x of this run is under way already"):
+        journal.append(make.decided("c2", action=action), make.intended("c2", action=action))
+    other = make.action(call_id="y")
+    journal.append(make.decided("c3", action=other), make.intended("c3", action=other))
+    with pytest.raises(PermitError, match="call y of this run is under way already"):
+        journal.append(make.decided("c4", action=other, choice="swap", chosen=rival), make.intended("c4", action=rival))
+
+
 def test_a_named_call_in_doubt_may_be_begun_again_when_it_was_allowed(journal: Journal, make: Any) -> None:
     action = make.action(call_id="x")
     journal.append(dead(make, action=action))

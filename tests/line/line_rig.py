@@ -219,7 +219,9 @@ class Rig:
         binding = binding_of(proposed, tool, call.state.digest, NOTHING if shown else "")
         approval = self.grants.get(binding)
         used = self.raw.execute("SELECT key FROM rows WHERE kind = 'spent' AND key = ?", (approval,)).fetchone()
-        if approval is None or used is None or approval in self.spent or call.doubtful:
+        # What only reads may be done again, so nobody need be asked anew about one that was cut off.
+        asked_anew = call.doubtful and call.effect != "reads"
+        if approval is None or used is None or approval in self.spent or asked_anew:
             return False
         self.spent.add(approval)
         return True

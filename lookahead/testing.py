@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from pydantic import JsonValue
 
 from lookahead.errors import NotMyWorld
+from lookahead.models.scripted import ScriptedModel as ScriptedModel
 from lookahead.types import (
     REAL,
     Action,

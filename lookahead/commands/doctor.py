@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ exit codes:
 example:
   lookahead doctor
 """
+_PATIENCE: Final = 5.0
+_NAMED: Final = 5
+_EXTRA: Final = re.compile(r"([A-Za-z0-9._-]+).*;.*\bextra *== *['\"]([^'\"]+)")
 REPORT: Final = 1
 """The version of what `--json` prints."""
 
@@ -45,7 +49,7 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     found: list[Finding] = []
-    for look in (python, sandbox, git, settings, journal, databases, adapters):
+    for look in (python, sandbox, git, settings, journal, databases, model, adapters, extras):
         for finding in look():
             found.append(finding)
             if not args.json:
@@ -167,6 +171,74 @@ def databases() -> Iterator[Finding]:
     else:
         line = 'pip install "lookahead-agents[postgres]"'
         yield Finding(about="postgres", state="absent", said="its driver is not installed", next=line)
+
+
+def model() -> Iterator[Finding]:
+    """Really asks the configured endpoint what it serves."""
+    import anyio
+
+    from lookahead.errors import LookaheadError
+    from lookahead.models import model_at, names_a_model
+    from lookahead.settings import Settings
+
+    try:
+        found = Settings.found()
+    except LookaheadError:
+        return  # said already
+    address = found.world if names_a_model(found.world) else found.endpoint
+    if not names_a_model(address):
+        step = 'lookahead serve, and endpoint = "http://HOST:PORT/v1" in lookahead.toml'
+        yield Finding(about="model", state="absent", said="no world model is configured", next=step)
+        return
+
+    async def served() -> tuple[str, ...]:
+        async with model_at(address) as asked:
+            return await asked.served(seconds=_PATIENCE)
+
+    wanted = address.partition("#")[2]
+    try:
+        names = anyio.run(served)
+    except ImportError as error:
+        yield Finding(about="model", state="wrong", said=f"{address} cannot be asked", next=str(error))
+        return
+    except LookaheadError as error:
+        said, _, step = str(error).partition("; ")
+        yield Finding(about="model", state="wrong", said=said, next=step or "lookahead serve")
+        return
+    listed = ", ".join(names[:_NAMED]) or "nothing"
+    if (wanted and wanted not in names) or not names:
+        step = f'name one of them: endpoint = "{address.partition("#")[0]}#MODEL"'
+        yield Finding(about="model", state="wrong", said=f"{address} answers, and serves {listed}", next=step)
+    else:
+        yield Finding(about="model", state="ok", said=f"{address} answers, and serves {listed}")
+
+
+def extras() -> Iterator[Finding]:
+    """Which extras are there: all that one asks for is installed."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        lines = requires("lookahead-agents") or []
+    except PackageNotFoundError:
+        return  # run from a folder, without being installed
+    asked: dict[str, list[str]] = {}
+    for line in lines:
+        if found := _EXTRA.match(line):
+            asked.setdefault(found[2], []).append(found[1])
+    there = sorted(name for name, wanted in asked.items() if all(map(_installed, wanted)))
+    missing = sorted(set(asked) - set(there))
+    absent = f'; not: {", ".join(missing)} (pip install "lookahead-agents[NAME]")' if missing else ""
+    yield Finding(about="extras", state="ok", said=f"installed: {', '.join(there) or 'none'}{absent}")
+
+
+def _installed(name: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def adapters() -> Iterator[Finding]:

@@ -15,6 +15,9 @@ from lookahead.types import Asking, Message, Sample
 _FENCE: Final = re.compile(r"```[\w-]*\s*\n(.*?)```", re.DOTALL)
 _EDGES: Final = " \t\r\n\"'`*.,:;!"
 _TRIES: Final = 50
+_PATH: Final = 80
+_WANTED: Final = 120
+"""Characters of a path, and of what a schema wants, that an error shows."""
 
 
 class Unfit(Exception):
@@ -125,7 +128,11 @@ def _misfit(value: object, schema: dict[str, Any]) -> str:
         raise ModelError(
             f"the JSON schema of the answer cannot be followed ({type(cause).__name__}); correct it"
         ) from cause
-    return "" if wrong is None else f"at {wrong.json_path}: {wrong.message[:200]}"
+    if wrong is None:
+        return ""
+    # Not its message, which quotes the value: that is the model's text, and may be long.
+    wanted = json.dumps(wrong.validator_value, ensure_ascii=False)[:_WANTED]
+    return f"at {wrong.json_path[:_PATH]} it does not keep to {wrong.validator}: {wanted}"
 
 
 def _candidates(text: str) -> Iterator[str]:

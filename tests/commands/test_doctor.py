@@ -1,9 +1,14 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from lookahead import cli
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "models"))
+
+from model_server import Endpoint
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +27,8 @@ def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
 
 def test_each_thing_that_is_looked_at_is_one_finding(capsys: pytest.CaptureFixture[str]):
     cli.main(["doctor", "--json"])
-    assert list(findings(capsys)) == ["python", "sandbox", "git", "settings", "journal", "sqlite", "postgres", "agents"]
+    names = ["python", "sandbox", "git", "settings", "journal", "sqlite", "postgres", "model", "agents", "extras"]
+    assert list(findings(capsys)) == names
 
 
 def test_without_a_sandbox_it_is_a_finding_with_a_next_step(
@@ -80,3 +86,38 @@ def test_people_read_lines_and_each_problem_has_a_next_step(
     assert lines[0].startswith("ok      python")
     wrong = next(number for number, line in enumerate(lines) if line.startswith("WRONG"))
     assert lines[wrong + 1].lstrip().startswith("next: ")
+
+
+def test_the_configured_endpoint_is_asked_what_it_serves(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    with Endpoint() as endpoint:
+        monkeypatch.setenv("LOOKAHEAD_ENDPOINT", endpoint.url)
+        cli.main(["doctor", "--json"])
+        found = findings(capsys)["model"]
+        assert (found["state"], found["said"]) == ("ok", f"{endpoint.url} answers, and serves m")
+        monkeypatch.setenv("LOOKAHEAD_ENDPOINT", f"{endpoint.url}#another")
+        assert cli.main(["doctor", "--json"]) == 2
+        found = findings(capsys)["model"]
+        assert found["state"] == "wrong"
+        assert "#MODEL" in found["next"]
+
+
+def test_an_endpoint_where_nobody_answers_is_a_finding_with_a_next_step(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    with Endpoint() as gone:
+        url = gone.url
+    monkeypatch.setenv("LOOKAHEAD_ENDPOINT", url)
+    assert cli.main(["doctor", "--json"]) == 2
+    found = findings(capsys)["model"]
+    assert found["state"] == "wrong"
+    assert "lookahead serve" in found["next"]
+
+
+def test_without_an_endpoint_it_says_how_one_is_had(capsys: pytest.CaptureFixture[str]):
+    cli.main(["doctor", "--json"])
+    found = findings(capsys)
+    assert (found["model"]["state"], found["extras"]["state"]) == ("absent", "ok")
+    assert "endpoint =" in found["model"]["next"]
+    assert "openai" in found["extras"]["said"].partition(";")[0]

@@ -220,3 +220,10 @@ async def test_the_form_is_said_in_a_turn_of_its_own_where_the_last_one_is_not_t
     async with model_of(endpoint) as model:
         await model((*PROMPT, Message(role="assistant", content="It is ")), WORDS)
     assert [turn["role"] for turn in endpoint.asked[-1]["messages"]] == ["system", "user", "assistant", "user"]
+
+
+async def test_an_error_does_not_quote_what_a_model_wrote_at_length(endpoint: Endpoint):
+    long = json.dumps({"score": "pay attention to me " * 50})
+    with pytest.raises(ModelError, match=r"at \$\.score it does not keep to type: \"integer\"") as told:
+        await said(endpoint, SCORED, long, long)
+    assert "attention" not in str(told.value)

@@ -190,9 +190,10 @@ class GuardedCall:
 
     async def _awaited(self, permit: Permit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
-            value = self._run(permit, args, kwargs)
-            if inspect.isawaitable(value):
-                value = await value
+            with self.session.acting(permit):
+                value = self._run(permit, args, kwargs)
+                if inspect.isawaitable(value):
+                    value = await value
         except BaseException as error:
             await self.session.failed(permit, error)
             raise
@@ -204,10 +205,11 @@ class GuardedCall:
         if isinstance(begun, Answer):
             return self._answered(begun)
         try:
-            value = self._run(begun, args, kwargs)
-            if issubclass(type(value), CoroutineType):
-                # An async rival does a sync function's work: the caller cannot await it.
-                value = portal.call(_awaitable, value)
+            with self.session.acting(begun):
+                value = self._run(begun, args, kwargs)
+                if issubclass(type(value), CoroutineType):
+                    # An async rival does a sync function's work: the caller cannot await it.
+                    value = portal.call(_awaitable, value)
         except BaseException as error:
             portal.call(self.session.failed, begun, error)
             raise

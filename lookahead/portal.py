@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -185,3 +185,18 @@ def beside() -> Portal:
     except RuntimeError:
         return _portals["trio"]
     return _portals["asyncio"]
+
+
+async def wait(here: bool, function: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Await it, or have it awaited elsewhere while this thread stands still."""
+    return portal.call(function, *args) if here else await function(*args)
+
+
+def ready(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine comes to that never waits in this thread."""
+    try:
+        coroutine.send(None)
+    except StopIteration as ended:
+        return ended.value
+    coroutine.close()
+    raise RuntimeError("the rules on text waited for something; they have to answer at once")

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,7 +12,7 @@ import anyio
 from lookahead.act import Line, log
 from lookahead.budget import Forecast, Meter, forecast
 from lookahead.errors import ConfigError
-from lookahead.events import Event, Watch
+from lookahead.events import Event, Watch, acting
 from lookahead.held import Held
 from lookahead.host import ToolPath
 from lookahead.journal import InDoubt, Journal, Resulted
@@ -40,6 +41,9 @@ class Session:
     """What to give back at the end: worlds and journals that were opened for this session."""
     start: Callable[[str], None] = lambda run: None
     """Puts the beginning of a run on record."""
+    agent: str = ""
+    host: str = ""
+    """What the agent and its framework are called; empty where they have no name."""
     _conversations: OrderedDict[str, "Session"] = field(default_factory=OrderedDict[str, "Session"], repr=False)
     _spent: Cost = field(default_factory=Cost, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -117,6 +121,10 @@ class Session:
             await self.line.failed(permit, error)
         if permit.taken:
             self._then(permit.action, Observation(content=named(error), failed=True))
+
+    def acting(self, permit: Permit) -> AbstractContextManager[None]:
+        """Round the real thing, where it is we who call it: whoever watches is told of its beginning and its end."""
+        return acting(self.line.watch, self.line.run, permit.decision, permit.action)
 
     def watch(self, watcher: Watch) -> None:
         """Be told of everything that is proposed, imagined, judged, decided and done, as it happens."""

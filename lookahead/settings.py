@@ -56,6 +56,8 @@ class Settings(Noun):
     mode: Mode = "guard"
     journal: str = JOURNAL
     goal: str = ""
+    trace: str = "off"
+    """Who is told what goes on: `otel` for OpenTelemetry."""
     budget: Budget = Field(default_factory=Budget)
     policy: Policy = Field(default_factory=Policy)
     imagine: Imagine = Field(default_factory=Imagine)
@@ -90,7 +92,7 @@ class Settings(Noun):
                 settings = settings.model_copy(update={"imagine": settings.imagine.model_copy(update=prompts)})
         said: dict[str, Any] = {
             key: environment[name]
-            for key in ("world", "endpoint", "mode", "journal", "goal")
+            for key in ("world", "endpoint", "mode", "journal", "goal", "trace")
             if (name := f"LOOKAHEAD_{key.upper()}") in environment
         }
         limits = {

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from os import PathLike
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -28,6 +28,7 @@ from lookahead.search import Preview, Search
 from lookahead.search.thinking import name_of
 from lookahead.session import Session
 from lookahead.settings import Imagine, Mode, Settings, policy_of
+from lookahead.tracing import Traces, traces_of
 from lookahead.types import Critic, Environment, Proposer, State, Tool
 from lookahead.worlds.choose import World, choose, root_of
 from lookahead.worlds.imagined import Imagined
@@ -59,6 +60,9 @@ class Options:
     owns_journal: bool = False
     own_policy: bool = False
     """The policy was given in code, for these tools; one from a file may be shared with agents that have others."""
+    agent: str = ""
+    """What the agent is called, where it has a name."""
+    traces: Traces | None = None
 
     def open(
         self,
@@ -132,10 +136,15 @@ class Options:
             line=line,
             state=State(goal=self.goal, tools=tools),
             covered=paths,
-            watchers=[progress] if watched() else [],
+            # What is imagined beside an agent holds nobody up.
+            watchers=[progress] if watched() and self.mode != "shadow" else [],
             closers=[self.journal.close] if self.owns_journal else [],
             start=start,
+            agent=self.agent,
+            host=host,
         )
+        if self.traces is not None:
+            session.watch(self.traces(session))
         if world is not None and world is not self.world and hasattr(world, "aclose"):
             session.closers.append(lambda: portal.call(cast(Any, world).aclose))
         start(run)
@@ -206,7 +215,7 @@ def with_lookahead(
         approve=approve,
     )
     try:
-        return cast(A, wrap(agent, options))
+        return cast(A, wrap(agent, replace(options, agent=_called(agent))))
     except BaseException:
         if options.owns_journal:
             options.journal.close()
@@ -228,6 +237,7 @@ def options_of(
 ) -> Options:
     """What `with_lookahead` was told, with what it was not told filled in: also for a host that is told it itself."""
     check(goal=goal, world=world, critic=critic, search=search, mode=mode, journal=journal, approve=approve)
+    traces = traces_of(settings.trace)
     return Options(
         goal=goal if goal is not None else settings.goal,
         world=settings.world if isinstance(world, str) and world == "auto" else world,
@@ -242,7 +252,13 @@ def options_of(
         journal=journal if isinstance(journal, Journal) else Journal(journal or settings.journal),
         owns_journal=not isinstance(journal, Journal),
         approve=approve,
+        traces=traces,
     )
+
+
+def _called(agent: object) -> str:
+    name = getattr(agent, "name", None)
+    return name if isinstance(name, str) else ""
 
 
 def _adapter_for(agent: object) -> Callable[[Any, Options], Any]:

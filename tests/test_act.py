@@ -18,7 +18,20 @@ from lookahead.act import Line
 from lookahead.approval import Approve, Request, binding_of, prospect_of
 from lookahead.budget import Budget, Meter
 from lookahead.errors import JournalError, PermitError, WorldError
-from lookahead.events import Acted, Decided, Event, Imagined, Judged, Proposed
+from lookahead.events import (
+    Acted,
+    Acting,
+    Began,
+    Decided,
+    Event,
+    Imagined,
+    Imagining,
+    Judged,
+    Judging,
+    Over,
+    Proposed,
+    Thought,
+)
 from lookahead.guard import Guard
 from lookahead.journal import Approval, Entry, Granted, Journal
 from lookahead.permit import Answer, Permit
@@ -237,8 +250,13 @@ async def test_what_was_imagined_is_compared_with_what_came():
 async def test_whoever_watches_is_told_in_the_order_in_which_it_happens():
     made = rig(copy())
     await made.act()
-    assert [type(event) for event in made.events] == [Proposed, Imagined, Judged, Decided, Acted]
-    assert made.events[-1] == Acted(action=WRITE, observation=Observation(content="done"))
+    assert [type(event) for event in made.events] == [
+        *(Began, Proposed, Imagining, Imagined, Judging, Judged, Thought, Decided),
+        *(Acting, Over, Acted),
+    ]
+    decided, acted = made.events[-4], made.events[-1]
+    assert isinstance(decided, Decided)
+    assert acted == Acted(action=WRITE, observation=Observation(content="done"), decision=decided.decision)
     made = rig(copy(), write="deny")
     await made.act()
     assert [type(event) for event in made.events] == [Decided]
@@ -822,7 +840,8 @@ async def test_an_exception_of_the_real_world_is_its_result_and_reaches_the_agen
     assert done.resulted is not None
     assert done.resulted.observation == Observation(content="KeyError: 'gone'", failed=True)
     assert made.journal.in_doubt() == []
-    assert made.events[-1] == Acted(action=WRITE, observation=Observation(content="KeyError: 'gone'", failed=True))
+    assert isinstance(acted := made.events[-1], Acted)
+    assert acted.observation == Observation(content="KeyError: 'gone'", failed=True)
 
 
 async def test_a_cancelled_act_is_in_doubt():
@@ -885,7 +904,8 @@ async def test_what_has_happened_is_answered_although_it_could_not_be_recorded(c
         assert (await made.act()).content == "done"
     [record] = caplog.records
     assert "was done, but its result could not be recorded: it is in doubt" in record.getMessage()
-    assert made.events[-1] == Acted(action=WRITE, observation=Observation(content="done"))
+    assert isinstance(acted := made.events[-1], Acted)
+    assert acted.observation == Observation(content="done")
 
 
 async def test_a_read_without_a_record_is_not_answered():

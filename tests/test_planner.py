@@ -7,7 +7,7 @@ import pytest
 
 from lookahead.budget import Budget, Meter
 from lookahead.errors import CriticError, WorldError
-from lookahead.events import Event, Imagined, Judged, Proposed
+from lookahead.events import Event, Imagined, Imagining, Judged, Judging, Proposed
 from lookahead.planner import Outcome, Planner
 from lookahead.search import Beam, BestOf, Preview, Search, Tree
 from lookahead.search.thinking import NOT_MY_WORLD, Thinking
@@ -82,7 +82,7 @@ async def test_a_worse_hazard_ranks_below_any_score():
 async def test_what_happens_is_told_as_it_happens():
     events: list[Event] = []
     await considered(planner(ScriptedWorld(script={"*": "ok"})), watch=events.append)
-    assert [type(event) for event in events] == [Proposed, Imagined, Judged]
+    assert [type(event) for event in events] == [Proposed, Imagining, Imagined, Judging, Judged]
 
 
 async def test_the_search_of_one_decision_may_be_another_than_the_planners():

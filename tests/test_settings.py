@@ -111,7 +111,7 @@ def test_a_misspelt_setting_is_told_the_right_one(tmp_path: Path):
     assert str(caught.value).splitlines()[1:] == [
         "  budget.second: there is no such setting; known are seconds, calls, tokens, "
         "run_seconds, run_calls, run_tokens, at_once; did you mean 'seconds'?",
-        "  polcy: there is no such setting; known are world, endpoint, mode, journal, goal, "
+        "  polcy: there is no such setting; known are world, endpoint, mode, journal, goal, trace, "
         "budget, policy, imagine; did you mean 'policy'?",
     ]
 

@@ -10,7 +10,7 @@ import anyio
 
 from lookahead.budget import StepMeter, spending
 from lookahead.errors import CriticError, NotMyWorld, ProposerError, WorldError, boundary
-from lookahead.events import Imagined, Judged, Proposed, Watch
+from lookahead.events import Imagined, Imagining, Judged, Judging, Proposed, Watch
 from lookahead.types import (
     Action,
     Considered,
@@ -135,6 +135,7 @@ class Thinking:
     ) -> Rollout:
         """One more step of one future, paid for or refused."""
         async with limiter:
+            self.watch(Imagining(action=rollout.action, step=action, depth=len(rollout.steps)))
             longer = await self._extend(state, rollout, action, refused)
         name = self._name(longer.action)
         known = self.known.get(name)
@@ -151,6 +152,7 @@ class Thinking:
             if rollout.failure == AGREED:
                 return Considered(rollout=rollout)
             async with limiter:
+                self.watch(Judging(action=rollout.action))
                 verdict = await judged(self.critic, state, rollout)
             self.meter.finish_call(verdict.cost, verdict.cost.seconds)
             considered = Considered(rollout=rollout, verdict=verdict)

@@ -9,7 +9,7 @@ import pytest
 
 from lookahead.budget import Budget, Meter
 from lookahead.errors import CriticError, NotMyWorld, WorldError
-from lookahead.events import Event, Imagined, Judged, Proposed
+from lookahead.events import Event, Imagined, Imagining, Judged, Judging, Proposed
 from lookahead.search.opening import opening
 from lookahead.search.thinking import (
     NOT_MY_WORLD,
@@ -349,7 +349,12 @@ async def test_whoever_watches_is_told_of_each_future_and_each_verdict():
     think = thinking(ScriptedWorld(script={"*": "ok"}), ScriptedCritic(otherwise=0.5), events=events)
     rollouts = await think.start(STATE, [A])
     await think.judge(STATE, rollouts)
-    assert events == [Imagined(action=A, rollout=rollouts[0]), Judged(action=A, verdict=Verdict(score=0.5))]
+    assert events == [
+        Imagining(action=A, step=A, depth=0),
+        Imagined(action=A, rollout=rollouts[0]),
+        Judging(action=A),
+        Judged(action=A, verdict=Verdict(score=0.5)),
+    ]
 
 
 # How deep

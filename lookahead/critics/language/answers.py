@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from lookahead.critics.language.fence import clipped
 from lookahead.critics.language.loading import filled
 from lookahead.errors import CriticError, ModelError
+from lookahead.events import asked
 from lookahead.schema import fits
 from lookahead.types import Action, Asking, Complete, Completion, Cost, Message, Sample, Tool
 
@@ -33,7 +34,7 @@ async def answer(
                 raise CriticError(f"the critic {name} could not be read ({why}), and there is no time to ask again")
             asking = asking.model_copy(update={"seconds": left})
         try:
-            completion = await complete(messages, asking)
+            completion = await asked(complete, messages, asking)
         except ModelError as cause:
             raise CriticError(f"the critic {name} gave no answer: {cause}") from cause
         spent += completion.cost

@@ -15,6 +15,7 @@ from lookahead.critics.language.fence import Fence, clipped
 from lookahead.critics.language.loading import prompt
 from lookahead.critics.language.material import as_text, call_text
 from lookahead.errors import ConfigError, ModelError, ProposerError
+from lookahead.events import asked
 from lookahead.schema import fits
 from lookahead.types import Action, Asking, Complete, Completion, Message, Sample, State, Step, Tool
 
@@ -75,7 +76,7 @@ class LanguageProposer:
         schema = call_schema(_known(self, state))
         asking = self.asking.model_copy(update={"n": max(n, self.samples or n), "schema_of": schema})
         try:
-            completion = await self.complete(self.messages(state), asking)
+            completion = await asked(self.complete, self.messages(state), asking)
         except ModelError as cause:
             raise ProposerError(f"{self.name} gave no answer: {cause}") from cause
         spend(completion.cost)
@@ -98,7 +99,7 @@ class LanguageProposer:
         async def ask(say: MemoryObjectSendStream[Completion]) -> None:
             async with say:
                 try:
-                    await say.send(await self.complete(messages, asking))
+                    await say.send(await asked(self.complete, messages, asking))
                 except ModelError as cause:
                     failures.append(str(cause))
 

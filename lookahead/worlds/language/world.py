@@ -11,6 +11,7 @@ from lookahead.budget import spend
 from lookahead.canonical import digest_of
 from lookahead.domains import Domain, domain_for, prompted
 from lookahead.errors import ConfigError, ModelError, ModelTimeout, Unreadable, WorldError, WorldTimeout, boundary
+from lookahead.events import asked
 from lookahead.models.count import count
 from lookahead.search.thinking import after, name_of
 from lookahead.types import (
@@ -225,7 +226,7 @@ class LanguageWorld:
             raise WorldTimeout(f"{self.name}: no time was left to ask again")
         wanted = {"n": n, "thinking": think, "max_tokens": self._cap(think), "schema_of": schema, "seconds": left}
         try:
-            completion = await self._complete(messages, self._asking.model_copy(update=wanted))
+            completion = await asked(self._complete, messages, self._asking.model_copy(update=wanted))
         except ModelTimeout as cause:
             raise WorldTimeout(f"{self.name}: {cause}") from cause
         except ModelError as cause:

@@ -38,6 +38,7 @@ TESTS: dict[str, Sequence[str]] = {
     "lookahead/permit.py": ("tests/test_permit.py", "tests/test_act.py"),
     "lookahead/act.py": LINE,
     "lookahead/approval.py": ("tests/test_approval.py", "tests/test_act.py"),
+    "lookahead/held.py": ("tests/test_session.py", "tests/test_act.py"),
     "lookahead/refusal.py": ("tests/test_refusal.py", "tests/test_permit.py", "tests/test_act.py"),
     "lookahead/session.py": ("tests/test_session.py", "tests/test_adapters.py"),
     "lookahead/adapters.py": ("tests/test_adapters.py", "tests/test_wrap.py"),

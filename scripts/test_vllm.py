@@ -77,19 +77,30 @@ def serve(venv: Path, model: Path, log: Path) -> tuple[subprocess.Popen[str], di
     )
     assert server.stdout is not None
     said = ""
-    for line in server.stdout:
-        said += line
-        if line.rstrip() == "}":
-            # Whatever else it says has to go somewhere.
-            threading.Thread(target=server.stdout.read, daemon=True).start()
-            return server, json.loads(said)
+    try:
+        for line in server.stdout:
+            said += line
+            if line.rstrip() == "}":
+                # Whatever else it says has to go somewhere.
+                threading.Thread(target=server.stdout.read, daemon=True).start()
+                return server, json.loads(said)
+    except BaseException:
+        # In a session of its own it does not hear the Ctrl-C that we hear.
+        stop(server)
+        raise
     sys.exit(f"[test-vllm] lookahead serve ended with code {server.wait()}")
 
 
 def stop(server: subprocess.Popen[str]) -> int:
-    """What Ctrl-C does."""
-    server.send_signal(signal.SIGINT)
-    return server.wait(60)
+    """What Ctrl-C does; what does not hear it, because it was started in the background, is told to end."""
+    for told in (signal.SIGINT, signal.SIGTERM):
+        server.send_signal(told)
+        try:
+            return server.wait(60)
+        except subprocess.TimeoutExpired:
+            continue
+    server.kill()
+    return server.wait()
 
 
 def main() -> None:
@@ -101,6 +112,8 @@ def main() -> None:
     parser.add_argument("--install-only", action="store_true", help="make the environment, and no more")
     parser.add_argument("pytest", nargs="*", metavar="-- PYTEST ARGS")
     args = parser.parse_args()
+    # Told to end, we end as with Ctrl-C: what was started is stopped.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     venv = (ROOT / args.venv).absolute()
     install(venv)
     if args.install_only:

@@ -223,7 +223,7 @@ def with_lookahead(
 
 
 def options_of(
-    settings: Settings,
+    settings: Settings | None = None,
     *,
     goal: str | None = None,
     world: World = "auto",

@@ -237,6 +237,7 @@ def options_of(
 ) -> Options:
     """What `with_lookahead` was told, with what it was not told filled in: also for a host that is told it itself."""
     check(goal=goal, world=world, critic=critic, search=search, mode=mode, journal=journal, approve=approve)
+    settings = settings or Settings.found()
     traces = traces_of(settings.trace)
     return Options(
         goal=goal if goal is not None else settings.goal,

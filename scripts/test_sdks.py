@@ -60,7 +60,7 @@ FRAMEWORKS = (
     ),
     Framework(name="openai_agents", package="openai-agents", extras=("openai-agents",)),
     Framework(name="pydantic_ai", package="pydantic-ai-slim", extras=("pydantic-ai",)),
-    Framework(name="smolagents", package="smolagents", extras=("smolagents",)),
+    Framework(name="smolagents", package="smolagents", extras=("smolagents",), besides=("openai",)),
     Framework(name="agent_framework", package="agent-framework-core", extras=("agent-framework",)),
     Framework(name="autogen", package="autogen-agentchat", extras=("autogen",)),
     Framework(name="google_adk", package="google-adk", extras=("google-adk",)),

@@ -1,0 +1,1 @@
+"""smolagents: tool-calling agents and code agents, with the agents that they manage."""

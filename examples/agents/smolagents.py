@@ -29,21 +29,21 @@ def list_files() -> str:
 
 
 @tool
-def archive(name: str) -> str:
-    """Puts a file into the archive.
+def put_aside(name: str) -> str:
+    """Puts a file aside.
 
     Args:
         name: which one
     """
     del FILES[name]
-    return f"{name} is in the archive"
+    return f"{name} is put aside"
 
 
 class Written(Model):
     """Stands for a language model: it says what was written down for it."""
 
     turns = (
-        "<code>\nprint(list_files())\nfor name in ['notes.txt', 'thesis.txt']:\n    print(archive(name))\n</code>",
+        "<code>\nprint(list_files())\nfor name in ['notes.txt', 'thesis.txt']:\n    print(put_aside(name))\n</code>",
         "<code>\nfinal_answer('only the thesis is left: ' + list_files())\n</code>",
     )
 
@@ -61,10 +61,10 @@ def model() -> Model:
 
 def main() -> None:
     agent = with_lookahead(
-        CodeAgent(tools=[list_files, archive], model=model(), verbosity_level=0, max_steps=4),
+        CodeAgent(tools=[list_files, put_aside], model=model(), verbosity_level=0, max_steps=4),
         policy={
             "list_files": {"effect": "reads"},
-            "archive": {
+            "put_aside": {
                 "effect": "changes",
                 "when": [{"argument": "name", "matches": "thesis*", "rule": "deny"}],
             },

@@ -38,7 +38,7 @@ def _methods(tool: object, framework: str) -> Iterator[object]:
     for kind in type(tool).__mro__:
         if kind.__module__.split(".")[0] not in (framework, "builtins", "abc", "typing", "pydantic"):
             for value in vars(kind).values():
-                yield value.__func__ if isinstance(value, staticmethod | classmethod) else value
+                yield getattr(value, "__func__", value)
     if not inspect.isroutine(tool) and isinstance(forward := getattr(tool, "forward", None), FunctionType):
         yield forward
 

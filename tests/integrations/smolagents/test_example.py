@@ -17,7 +17,7 @@ def test_offline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("LOOKAHEAD_EXAMPLE_URL", raising=False)
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     said = capsys.readouterr().out
-    assert "Not done: archive: thesis.txt" in said
+    assert "Not done: put_aside: thesis.txt" in said
     assert "left: ['thesis.txt']" in said
 
 

@@ -105,7 +105,7 @@ class Acted:
 class Over:
     """What `Acting` told of is over; an error, where it ended with one."""
 
-    action: Action
+    decision: Decision
     error: BaseException | None = None
 
 
@@ -143,9 +143,9 @@ def acting(watch: Watch, run: str, decision: Decision, action: Action) -> Genera
     try:
         yield
     except BaseException as error:
-        watch(Over(action=action, error=error))
+        watch(Over(decision=decision, error=error))
         raise
-    watch(Over(action=action))
+    watch(Over(decision=decision))
 
 
 async def asked(complete: Complete, messages: Sequence[Message], asking: Asking) -> Completion:

@@ -135,7 +135,8 @@ class Thinking:
     ) -> Rollout:
         """One more step of one future, paid for or refused."""
         async with limiter:
-            self.watch(Imagining(action=rollout.action, step=action, depth=len(rollout.steps)))
+            if self.imagine is not None and refused is None:
+                self.watch(Imagining(action=rollout.action, step=action, depth=len(rollout.steps)))
             longer = await self._extend(state, rollout, action, refused)
         name = self._name(longer.action)
         known = self.known.get(name)

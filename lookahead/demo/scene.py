@@ -34,6 +34,8 @@ class Moment:
                 self.decision = decision
             case Acted(action=action, observation=observation):
                 self.acted, self.real = action, observation
+            case _:
+                pass
 
     def _keep(self, action: Action, considered: Considered) -> None:
         self.candidates[action.digest] = considered

@@ -117,7 +117,7 @@ class Walk:
             self.paths.append(ToolPath(tool=tool.name, where=at, why=why))
         else:
             self.paths.append(ToolPath(tool=tool.name, where=at))
-        for agent in hidden(tool, _stops):
+        for agent in hidden(tool, _stops, framework="langchain_core"):
             if isinstance(agent, BaseTool):
                 self._blocked(agent, f"{at}/{tool.name}")
 
@@ -131,7 +131,7 @@ class Walk:
         for function in (getattr(bound, "func", None), getattr(bound, "afunc", None), bound):
             if function is None or str(getattr(function, "__module__", "") or "").startswith(_OWN):
                 continue
-            for one in hidden(function, _stops):
+            for one in hidden(function, _stops, framework="langgraph"):
                 if isinstance(one, BaseTool):
                     self._blocked(one, at)
                 elif isinstance(one, Pregel):
@@ -159,7 +159,9 @@ def tools_in(graph: Any) -> list[BaseTool]:
     """Every tool that the nodes of a graph hold."""
     found: list[BaseTool] = []
     for node in graph.nodes.values():
-        for one in hidden([node.bound], lambda one: isinstance(one, BaseTool | BaseLanguageModel)):
+        for one in hidden(
+            [node.bound], lambda one: isinstance(one, BaseTool | BaseLanguageModel), framework="langgraph"
+        ):
             if isinstance(one, BaseTool) and one not in found:
                 found.append(one)
     return found

@@ -23,7 +23,7 @@ def test_offline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
 
 def test_with_an_endpoint(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("openai")
-    turns = "<code>\narchive('thesis.txt')\n</code>", "<code>\nfinal_answer('as it was')\n</code>"
+    turns = "<code>\nput_aside('thesis.txt')\n</code>", "<code>\nfinal_answer('as it was')\n</code>"
     with endpoint(*turns) as (url, asked):
         monkeypatch.setenv("LOOKAHEAD_EXAMPLE_URL", url)
         monkeypatch.setenv("LOOKAHEAD_EXAMPLE_MODEL", "m")

@@ -1,5 +1,6 @@
 """`with_lookahead`: the same agent back, with its real environment behind the line."""
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -201,7 +202,7 @@ def with_lookahead(
     settings = Settings.found()
     wrap = _adapter_for(agent)
     if (mode or settings.mode) == "off":
-        return cast(A, unguarded(agent))
+        return agent if _marked(agent) and _framework_of(agent, []) else cast(A, unguarded(agent))
     options = options_of(
         settings,
         goal=goal,
@@ -263,11 +264,26 @@ def _called(agent: object) -> str:
 
 
 def _adapter_for(agent: object) -> Callable[[Any, Options], Any]:
+    # A framework leaves its mark on the functions that it makes its tools or agents of; others are what they look like.
+    if _marked(agent) and (framework := _framework_of(agent, [])):
+        return framework.wrap
     if is_environment(agent):
         return lambda agent, options: wrap_environment(agent, options.open)
     if is_functions(agent):
         return lambda agent, options: wrap_functions(agent, options.open)
     supported = ["Python functions (one, or a list, tuple, set or dict of them)", "an Environment"]
+    if framework := _framework_of(agent, supported):
+        return framework.wrap
+    raise UnsupportedAgent(
+        f"with_lookahead does not know what to do with {type(agent).__module__}.{type(agent).__qualname__}.\n"
+        f"It knows: {'; '.join(supported)}.\n"
+        "The way out in two lines: wrap the agent's tools, and give the wrapped ones to the agent:\n"
+        "    tools = with_lookahead([search, write_file, delete_file])\n"
+        "    agent = MyAgent(tools=tools)"
+    )
+
+
+def _framework_of(agent: object, supported: list[str]) -> Adapter | None:
     for entry in entry_points(group=GROUP):
         supported.append(entry.name)
         try:
@@ -276,11 +292,10 @@ def _adapter_for(agent: object) -> Callable[[Any, Options], Any]:
             # Its framework is not installed, so the agent cannot be one of its kind.
             continue
         if adapter.accepts(agent):
-            return adapter.wrap
-    raise UnsupportedAgent(
-        f"with_lookahead does not know what to do with {type(agent).__module__}.{type(agent).__qualname__}.\n"
-        f"It knows: {'; '.join(supported)}.\n"
-        "The way out in two lines: wrap the agent's tools, and give the wrapped ones to the agent:\n"
-        "    tools = with_lookahead([search, write_file, delete_file])\n"
-        "    agent = MyAgent(tools=tools)"
-    )
+            return adapter
+    return None
+
+
+def _marked(agent: object) -> bool:
+    items = cast(Sequence[object], agent) if isinstance(agent, list | tuple) else (agent,)
+    return any(inspect.isroutine(item) and getattr(item, "__dict__", None) for item in items)

@@ -19,6 +19,7 @@ from lookahead_integrations.langgraph.inner import rewritten
 from lookahead_integrations.langgraph.leave import Guard
 from lookahead_integrations.langgraph.messages import tool_of
 from lookahead_integrations.langgraph.node import GuardedToolNode
+from lookahead_integrations.langgraph.own import Own, OwnPolicy
 from lookahead_integrations.langgraph.single import SingleTool
 from lookahead_integrations.langgraph.stubs import functions_of, stub
 from lookahead_integrations.nested import hidden
@@ -44,6 +45,7 @@ def wrap(graph: Any, options: Options) -> Any:
         functions=functions_of(found.tools.values(), options.mode),
         paths=found.paths,
         host="LangGraph",
+        propose=Own() if found.tools else None,
         host_asks=bool(graph.checkpointer),
     )
     made = Walk(gate=Gate(session=session, tools=known), dry=found.dry)
@@ -72,8 +74,19 @@ class Walk:
             bound = node.bound if name == _START else self.bound(node.bound, f"{at}{name}")
             nodes[name] = node if bound is node.bound else node.copy({"bound": bound, "subgraphs": None})
         built = graph.copy({"nodes": nodes})
+        self._own_policy(graph, nodes)
         self._graphs[id(graph)] = (graph, built)
         return built
+
+    def _own_policy(self, graph: Any, nodes: dict[str, Any]) -> None:
+        """Lets each node that calls tools ask the graph that it belongs to what the agent would do next."""
+        calling = {name: node for name, node in nodes.items() if isinstance(node.bound, GuardedToolNode)}
+        if not calling:
+            return
+        dry = graph.copy({"nodes": dict(graph.nodes), "store": None, "cache": None, "checkpointer": None})
+        for name, node in calling.items():
+            key = str(cast(Any, node.bound)._messages_key)
+            node.bound.policy = OwnPolicy(graph=dry, tools=name, stops=tuple(calling), messages_key=key)
 
     def bound(self, bound: Any, at: str) -> Any:
         if isinstance(bound, ToolNode):

@@ -1,6 +1,7 @@
 """A ToolNode whose calls walk the line: all that the model asked for at once is judged before any of it begins."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from os import PathLike
 from typing import Any, cast
@@ -12,6 +13,7 @@ from langgraph.errors import GraphInterrupt
 from langgraph.prebuilt import ToolNode
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.runtime import Runtime
+from pydantic import BaseModel
 
 from lookahead.approval import Approve
 from lookahead.budget import Budget
@@ -26,6 +28,7 @@ from lookahead.worlds.choose import World
 from lookahead.wrap import options_of
 from lookahead_integrations.langgraph.gate import Batch, Gate, Replies, messages_of
 from lookahead_integrations.langgraph.messages import tool_of
+from lookahead_integrations.langgraph.own import Now, OwnPolicy, now
 from lookahead_integrations.langgraph.stubs import functions_of, stub
 from lookahead_integrations.langgraph.tick import Meeting, Place, Together, wait, wait_here
 
@@ -40,20 +43,24 @@ class GuardedToolNode(ToolNode):
     """The same node; ours is the innermost of its wrappers, so that what is judged is what would run."""
 
     gate: Gate
+    policy: OwnPolicy | None
+    """The graph that this node belongs to, to ask what the agent would do next."""
     _meeting: Meeting
 
     @classmethod
     def like(cls, node: ToolNode, gate: Gate, tools: Mapping[str, BaseTool]) -> "GuardedToolNode":
         """Another node beside the original one, which stays as it is; of a subclass, if that is of one."""
-        kind = cls if type(node) is ToolNode else type(f"Guarded{type(node).__name__}", (cls, type(node)), {})
-        made: Any = kind.__new__(kind)
+        bases = (cls,) if type(node) is ToolNode else (cls, type(node))
+        # By the name of what it stands for: a drawing of the graph is the same.
+        kind = type(type(node).__name__, bases, {"__module__": type(node).__module__})
+        made: Any = cast(Any, kind).__new__(kind)
         vars(made).update(vars(node))
         made.func, made.afunc = made._func, made._afunc
         made._tools_by_name = dict(tools)
         outer, outer_async = made._wrap_tool_call, made._awrap_tool_call
         made._wrap_tool_call = made._around(outer)
         made._awrap_tool_call = made._around_async(outer, outer_async)
-        made.gate, made._meeting = gate, Meeting()
+        made.gate, made.policy, made._meeting = gate, None, Meeting()
         return made
 
     def _around(self, outer: Wrapper | None) -> Wrapper:
@@ -81,18 +88,34 @@ class GuardedToolNode(ToolNode):
         return None if outer is not None else inner
 
     def _func(self, input: Any, config: RunnableConfig, runtime: Runtime[Any]) -> Any:
-        token = _batch.set(self._decided_here(input, config))
+        with self._standing(input, config):
+            token = _batch.set(self._decided_here(input, config))
         try:
             return super()._func(input, config, runtime)
         finally:
             _batch.reset(token)
 
     async def _afunc(self, input: Any, config: RunnableConfig, runtime: Runtime[Any]) -> Any:
-        token = _batch.set(await self._decided(input, config))
+        with self._standing(input, config):
+            token = _batch.set(await self._decided(input, config))
         try:
             return await super()._afunc(input, config, runtime)
         finally:
             _batch.reset(token)
+
+    @contextmanager
+    def _standing(self, input: Any, config: RunnableConfig) -> Generator[None]:
+        """While calls are being judged, whoever thinks of others can ask the agent itself."""
+        here = None
+        if self.policy is not None:
+            state = self._extract_state(input, config)
+            values = {self.policy.messages_key: state} if isinstance(state, list) else _values(state)
+            here = Now(policy=self.policy, values=values)
+        token = now.set(here)
+        try:
+            yield
+        finally:
+            now.reset(token)
 
     # Decide all, then execute
 
@@ -149,6 +172,12 @@ class GuardedToolNode(ToolNode):
         for task, input in place.siblings():
             calls += mine if task == place.task else self._calls(input)
         return calls
+
+
+def _values(state: Any) -> Mapping[str, Any]:
+    if isinstance(state, Mapping):
+        return cast(Mapping[str, Any], state)
+    return dict(state) if isinstance(state, BaseModel) else vars(state)
 
 
 class _speaking:

@@ -94,8 +94,7 @@ class Walk:
         if isinstance(bound, Pregel):
             return self.graph(bound, f"{at}/")
         if isinstance(bound, BaseTool):
-            self._know(bound, at)
-            return SingleTool.of(self._own(bound), self.gate)
+            return SingleTool.of(self._own(bound, at), self.gate)
         if isinstance(bound, RunnableSequence | RunnableSeq):
             return self._steps(cast(Any, bound), at)
         if isinstance(bound, RunnableBindingBase):
@@ -112,27 +111,31 @@ class Walk:
         return type(sequence)(*steps, name=sequence.name)
 
     def tool_node(self, node: ToolNode, at: str) -> Any:
-        for tool in node.tools_by_name.values():
-            self._know(tool, at)
         tools = {name: self._own(tool, at) for name, tool in node.tools_by_name.items()}
         return GuardedToolNode.like(node, self.gate, tools)
 
-    def _own(self, tool: BaseTool, at: str = "") -> BaseTool:
+    def _own(self, tool: BaseTool, at: str) -> BaseTool:
         """The tool as it is held from now on: with nothing to run in a dry run, and with guarded agents inside it."""
+        known = self.tools.setdefault(tool.name, tool)
+        why = "" if known is tool or tool_of(known) == tool_of(tool) else "it is not the only tool of this name"
+        self.paths.append(ToolPath(tool=tool.name, where=at, why=why))
         if self.dry:
             return stub(tool)
-        return rewritten(tool, lambda agent: self.graph(agent, f"{at}/{tool.name}/"))
+        own = rewritten(tool, lambda agent: self.graph(agent, f"{at}/{tool.name}/"))
+        self._inside(tool, f"{at}/{tool.name}", "langchain_core")
+        return own
 
-    def _know(self, tool: BaseTool, at: str) -> None:
-        known = self.tools.setdefault(tool.name, tool)
-        if known is not tool and tool_of(known) != tool_of(tool):
-            why = "two different tools have this name: a policy could not tell them apart"
-            self.paths.append(ToolPath(tool=tool.name, where=at, why=why))
-        else:
-            self.paths.append(ToolPath(tool=tool.name, where=at))
-        for agent in hidden(tool, _stops, framework="langchain_core"):
-            if isinstance(agent, BaseTool):
-                self._blocked(agent, f"{at}/{tool.name}")
+    def _inside(self, one: object, at: str, framework: str) -> None:
+        """What is called in a function is stopped when it is called, unless a guarded one was put in its place."""
+        for found in hidden(one, _stops, framework=framework):
+            if isinstance(found, BaseTool):
+                self._blocked(found, at)
+            elif isinstance(found, ToolNode):
+                for tool in found.tools_by_name.values():
+                    self._blocked(tool, at)
+            elif isinstance(found, Pregel) and id(cast(Any, found)) not in self._graphs:
+                for tool in tools_in(found):
+                    self._blocked(tool, at)
 
     def _function(self, bound: Any, at: str) -> None:
         """A node that is a function: what it could call is found in what it holds, and stopped when it is called."""
@@ -144,15 +147,7 @@ class Walk:
         for function in (getattr(bound, "func", None), getattr(bound, "afunc", None), bound):
             if function is None or str(getattr(function, "__module__", "") or "").startswith(_OWN):
                 continue
-            for one in hidden(function, _stops, framework="langgraph"):
-                if isinstance(one, BaseTool):
-                    self._blocked(one, at)
-                elif isinstance(one, Pregel):
-                    for tool in tools_in(one):
-                        self._blocked(tool, at)
-                elif isinstance(one, ToolNode):
-                    for tool in one.tools_by_name.values():
-                        self._blocked(tool, at)
+            self._inside(function, at, "langgraph")
 
     def _blocked(self, tool: BaseTool, at: str) -> None:
         why = "called in a function, where no call can be judged: it is stopped before it runs"

@@ -12,6 +12,8 @@ from langgraph.pregel import Pregel
 Guarded = Callable[[Any], Any]
 
 _DEEP: Final = 4
+_LEFT: Final = frozenset(("func", "coroutine", "args_schema", "callbacks", "metadata", "tags", "extras"))
+"""What the library keeps for itself, or was done already."""
 
 
 def rewritten(tool: BaseTool, guarded: Guarded) -> BaseTool:
@@ -20,6 +22,9 @@ def rewritten(tool: BaseTool, guarded: Guarded) -> BaseTool:
     for name in ("func", "coroutine"):
         function = getattr(tool, name, None)
         if isinstance(function, FunctionType) and (other := _function(function, guarded, 0)) is not function:
+            update[name] = other
+    for name, held in list(vars(tool).items()):
+        if name not in _LEFT and (other := _value(held, guarded, _DEEP - 1)) is not held:
             update[name] = other
     return tool.model_copy(update=update) if update else tool
 

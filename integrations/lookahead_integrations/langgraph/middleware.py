@@ -1,9 +1,8 @@
 """`LookaheadMiddleware`: for whoever builds the agent with `create_agent`. See the class."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from os import PathLike
-from typing import Any, ClassVar, Final, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, Final, NotRequired, TypeAlias, cast
 
 import anyio.to_thread
 
@@ -11,7 +10,7 @@ from lookahead.approval import Approve
 from lookahead.budget import Budget
 from lookahead.errors import ConfigError
 from lookahead.held import Held
-from lookahead.journal import Granted, Journal
+from lookahead.journal import Journal
 from lookahead.policy import Policy
 from lookahead.portal import portal
 from lookahead.search import Search
@@ -27,13 +26,14 @@ try:
         AgentState,
         ModelRequest,
         ModelResponse,
+        PrivateStateAttr,
         ToolCallRequest,
         TracePolicy,
         hook_config,
         omit_payload,
     )
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
+    from langchain_core.messages import AIMessage, ToolCall, ToolMessage
     from langchain_core.tools import BaseTool, StructuredTool
     from langgraph.config import get_config
     from langgraph.runtime import Runtime
@@ -44,12 +44,12 @@ except ImportError as missing:
     ) from missing
 
 from lookahead_integrations.langgraph.candidates import Ask, rivals_wanted, unanswered
-from lookahead_integrations.langgraph.gate import Batch, Gate
+from lookahead_integrations.langgraph.gate import Batch, Gate, messages_of
 from lookahead_integrations.langgraph.messages import MARK
 from lookahead_integrations.langgraph.middleware_choice import Choosing, Chosen
 from lookahead_integrations.langgraph.middleware_decisions import critic_of
 from lookahead_integrations.langgraph.middleware_tools import Tools, as_tool
-from lookahead_integrations.langgraph.middleware_turns import Turns
+from lookahead_integrations.langgraph.middleware_turns import Turns, allowed, answered, refusals, yes_to
 from lookahead_integrations.langgraph.tick import Place
 
 Request: TypeAlias = ModelRequest[Any]
@@ -60,6 +60,12 @@ AnyTool: TypeAlias = BaseTool | Callable[..., Any]
 
 VETOES: Final = 5
 """So many refused proposals in one turn, and the next refused one ends the turn."""
+
+
+class LookaheadState(AgentState[Any]):
+    """What a person allowed, on its way from the question to the tool."""
+
+    lookahead: NotRequired[Annotated[dict[str, Any], PrivateStateAttr]]
 
 
 class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
@@ -92,6 +98,7 @@ class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
     tools, and stops tools that are called past the tool node. This class chooses among messages; that one cannot.
     """
 
+    state_schema = cast(Any, LookaheadState)
     transformers: ClassVar[Any] = (InternalCallTransformer,)
     trace_policy = TracePolicy(process_inputs=omit_payload)
 
@@ -202,11 +209,9 @@ class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
         elif batch.asked and place.can_wait:
             portal.call(_keep, batch)
         gate.settle_here(batch, gate.ask(batch, place))
-        if any(one.said is not None and one.said.yes for one in batch.calls.values()):
-            portal.call(_grant, batch)
         self._turns.decided(place, batch)
         refused = [gate.run_here(batch, one, _never, place) for one in _refused(gate, batch)]
-        return self._ending(messages, calls, refused)
+        return {**allowed(state, batch), **self._ending(messages, calls, refused)} or None
 
     @hook_config(can_jump_to=["end"])
     async def aafter_model(self, state: State, runtime: Runtime[Any]) -> dict[str, Any] | None:
@@ -221,10 +226,9 @@ class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
         elif batch.asked and place.can_wait:
             await _keep(batch)
         await gate.settle(batch, gate.ask(batch, place))
-        await _grant(batch)
         self._turns.decided(place, batch)
         refused = [await gate.run(batch, one, _never_async, place) for one in _refused(gate, batch)]
-        return self._ending(messages, calls, refused)
+        return {**allowed(state, batch), **self._ending(messages, calls, refused)} or None
 
     def _due(self, state: State, place: Place) -> tuple[Gate, list[ToolCall], list[Any]] | None:
         """The calls that wait for a decision, and the conversation up to the message that makes them."""
@@ -240,10 +244,10 @@ class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
         calls = [call for call in unanswered(messages[last], messages[last + 1 :]) if call["name"] in names]
         return (gate, calls, messages[: last + 1]) if calls else None
 
-    def _ending(self, messages: Sequence[Any], calls: Sequence[ToolCall], refused: list[Any]) -> dict[str, Any] | None:
+    def _ending(self, messages: Sequence[Any], calls: Sequence[ToolCall], refused: list[Any]) -> dict[str, Any]:
         """The answers of what was refused; where too much was, the end of the turn."""
         if not refused:
-            return None
+            return {}
         earlier = refusals(messages)
         if earlier < self._vetoes:
             return {"messages": refused}
@@ -263,35 +267,53 @@ class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Result]) -> Result:
         if self._tools is None:
             return handler(request)
+        _innermost(handler)
+        if (answer := answered(request)) is not None:
+            return answer
         place = Place.of(cast(Any, request).runtime.config)
         gate = self._tools.known(cast(Any, request).runtime.tools, place)
-        return gate.run_here(self._turns.taken(place, request), request, handler, place)
+        batch = self._turns.taken(place, request)
+        if batch is None and (yes := yes_to(request)) is not None:
+            again = gate.decide_here([request.tool_call], messages_of(cast(Any, request).state), place)
+            if (answers := yes.fits(again)) is not None:
+                gate.settle_here(again, answers)
+                self._turns.decided(place, again)
+                batch = self._turns.taken(place, request)
+        return gate.run_here(batch, request, handler, place)
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Result]]
     ) -> Result:
         if self._tools is None:
             return await handler(request)
+        _innermost(handler)
+        if (answer := answered(request)) is not None:
+            return answer
         place = Place.of(cast(Any, request).runtime.config)
         gate = self._tools.known(cast(Any, request).runtime.tools, place)
-        return await gate.run(self._turns.taken(place, request), request, handler, place)
+        batch = self._turns.taken(place, request)
+        if batch is None and (yes := yes_to(request)) is not None:
+            again = await gate.decide([request.tool_call], messages_of(cast(Any, request).state), place)
+            if (answers := yes.fits(again)) is not None:
+                await gate.settle(again, answers)
+                self._turns.decided(place, again)
+                batch = self._turns.taken(place, request)
+        return await gate.run(batch, request, handler, place)
+
+
+def _innermost(handler: Any) -> None:
+    """What another middleware could still change after it was judged must not run."""
+    if str(getattr(handler, "__module__", "")).startswith("langchain.agents"):
+        raise ConfigError(
+            "LookaheadMiddleware has to be the last of the middleware: another one stands between it and the tools, "
+            "and could change a call after it was judged. Write middleware=[..., LookaheadMiddleware()]"
+        )
 
 
 async def _keep(batch: Batch) -> None:
     for one in batch.calls.values():
         if isinstance(one.held, Held) and one.held.asks:
             (one.held,) = await batch.session.keep(one.held)
-
-
-async def _grant(batch: Batch) -> None:
-    """Every yes on record before the tools' turn comes: a restart in between does not ask again."""
-    for one in batch.calls.values():
-        if isinstance(one.held, Held) and one.said is not None and one.said.yes:
-            given = [paper for paper in one.held.papers if isinstance(paper, Granted)]
-            if given:
-                await batch.session.line.pen.write(*given)
-                left = tuple(paper for paper in one.held.papers if not isinstance(paper, Granted))
-                one.held = replace(one.held, papers=left)
 
 
 def _refused(gate: Gate, batch: Batch) -> list[ToolCallRequest]:
@@ -315,25 +337,6 @@ async def _never_async(request: ToolCallRequest) -> Any:
 
 _GONE: Final = StructuredTool(name="gone", description="", args_schema={}, func=_never)
 """In the place of a tool that is not known before the model is asked: its call was refused, so nobody looks at it."""
-
-
-def refusals(messages: Sequence[Any]) -> int:
-    """How many proposals were refused since a person last said something."""
-    count = 0
-    new = True
-    for message in reversed(messages):
-        if isinstance(message, HumanMessage):
-            break
-        if isinstance(message, AIMessage):
-            new = True
-        elif isinstance(message, ToolMessage) and new and _is_refusal(message):
-            count, new = count + 1, False
-    return count
-
-
-def _is_refusal(message: ToolMessage) -> bool:
-    mark = cast(dict[str, Any], message.response_metadata).get(MARK)
-    return isinstance(mark, dict) and "refused" in mark
 
 
 def _world_of(world: Any) -> Any:

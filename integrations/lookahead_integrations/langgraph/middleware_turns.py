@@ -1,15 +1,20 @@
-"""What was decided of a message, on its way to the tools: in memory, and for one execution only."""
+"""What was decided of a message, on its way to the tools: in memory for one execution, in the checkpoint for others."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
-from langchain_core.messages import ToolCall
+from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
 from langgraph.prebuilt.tool_node import ToolCallRequest
 
-from lookahead_integrations.langgraph.gate import Batch
+from lookahead.guard import new_id
+from lookahead.held import Held
+from lookahead.permit import Answer
+from lookahead_integrations.langgraph.gate import Batch, messages_of
+from lookahead_integrations.langgraph.messages import MARK
+from lookahead_integrations.langgraph.questions import Reply
 from lookahead_integrations.langgraph.tick import Place
 
 REMEMBERED: Final = 1000
@@ -22,6 +27,9 @@ class Turn:
 
     batch: Batch
     begun: dict[str, Any] = field(default_factory=dict[str, Any])
+    tries: dict[str, int] = field(default_factory=dict[str, int])
+    names: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    """Of each call, as it was called at first."""
 
 
 @dataclass(kw_only=True)
@@ -54,15 +62,18 @@ class Turns:
     def taken(self, place: Place, request: ToolCallRequest) -> Batch | None:
         """For the one execution that it was decided for, and for whoever tries a failed call again within it.
 
-        A node that is run a second time finds nothing here: the record tells it what has been done.
+        A node that is run a second time finds nothing here, and no more does a second try of what went well: the record
+        tells them what has been done.
         """
         call = request.tool_call["id"] or ""
         runtime = cast(Any, request).runtime
         with self._lock:
             turn = self._known.get((*_where(place), "call", call))
-            if turn is None:
+            if turn is None or turn.begun.setdefault(call, runtime) is not runtime:
                 return None
-            return turn.batch if turn.begun.setdefault(call, runtime) is runtime else None
+            if turn.batch.calls[call].tried and not _tried_again(turn, call):
+                return None
+            return turn.batch
 
     def _put(self, keys: Sequence[tuple[str, ...]], batch: Batch) -> None:
         turn = Turn(batch=batch)
@@ -74,9 +85,96 @@ class Turns:
                 self._known.popitem(last=False)
 
 
+def _tried_again(turn: Turn, call: str) -> bool:
+    """Whether a call that failed may be made once more. It was judged before, and is a call of its own on record."""
+    batch, one = turn.batch, turn.batch.calls[call]
+    session, held = batch.session, one.held
+    name = turn.names.setdefault(call, one.name)
+    if isinstance(held, Answer) or name is None:
+        return False
+    turn.tries[call] = tries = turn.tries.get(call, 1) + 1
+    before = [name, *(f"{name}~{number}" for number in range(2, tries + 1))]
+    ended = [session.journal.finished(session.run, each, held.digest) for each in before]
+    if not any(ended) or any(known is not None and not known.failed for known in ended):
+        return False
+    if one.said is not None or held.decision.choice != "run" or session.line.copying:
+        return True  # the gate judges it anew: a yes is for one call, and a copy is of what is there now
+    action = held.action.model_copy(update={"call_id": f"{name}~{tries}"})
+    note = f"attempt {tries}, after {held.decision.id} failed; judged as before"
+    decision = held.decision.model_copy(
+        update={"id": new_id(), "proposed": action, "chosen": action, "notes": (*held.decision.notes, note)}
+    )
+    again = replace(held, action=action, decision=decision, written=False)
+    batch.calls[call] = replace(one, name=action.call_id, held=again, tried=0)
+    return True
+
+
 def _where(place: Place) -> tuple[str, str]:
     """The conversation, and the agent in it where one agent is inside of another."""
     return place.conversation, place.namespace.rpartition("|")[0]
 
 
-__all__ = ["Turns"]
+@dataclass(frozen=True, kw_only=True)
+class Yes:
+    """What a person allowed between model and tools, as the checkpoint has it: for a restart, or a tool that paused."""
+
+    call: str
+    binding: str
+    by: str
+
+    def fits(self, batch: Batch) -> dict[str, Reply] | None:
+        """The answer, where what is asked now is still what was answered: call, tool, state, and what a copy shows."""
+        held = batch.asked.get(self.call)
+        if held is None or held.binding != self.binding:
+            return None
+        return {self.call: Reply(yes=True, by=self.by)}
+
+
+def allowed(state: Any, batch: Batch) -> dict[str, Any]:
+    """Every yes, to be kept with the conversation; none of an earlier message."""
+    said = {
+        key: {"binding": one.held.binding, "by": one.said.by}
+        for key, one in batch.calls.items()
+        if isinstance(one.held, Held) and one.said is not None and one.said.yes
+    }
+    return {"lookahead": said} if said or cast(Mapping[str, Any], state).get("lookahead") else {}
+
+
+def yes_to(request: ToolCallRequest) -> Yes | None:
+    state = cast(Any, request).state
+    known = cast(Mapping[str, Any], state).get("lookahead") if isinstance(state, Mapping) else None
+    call = request.tool_call["id"] or ""
+    said = cast(Mapping[str, Any], known).get(call) if isinstance(known, Mapping) else None
+    return Yes(call=call, **cast(dict[str, str], said)) if isinstance(said, dict) else None
+
+
+def answered(request: ToolCallRequest) -> ToolMessage | None:
+    """A call that was refused, or answered by somebody else, and was sent to the tools all the same."""
+    for message in reversed(messages_of(cast(Any, request).state)):
+        if isinstance(message, AIMessage):
+            return None
+        if isinstance(message, ToolMessage) and message.tool_call_id == request.tool_call["id"]:
+            return message
+    return None
+
+
+def refusals(messages: Sequence[Any]) -> int:
+    """How many proposals were refused since a person last said something."""
+    count = 0
+    new = True
+    for message in reversed(messages):
+        if isinstance(message, HumanMessage):
+            break
+        if isinstance(message, AIMessage):
+            new = True
+        elif isinstance(message, ToolMessage) and new and _is_refusal(message):
+            count, new = count + 1, False
+    return count
+
+
+def _is_refusal(message: ToolMessage) -> bool:
+    mark = cast(dict[str, Any], message.response_metadata).get(MARK)
+    return isinstance(mark, dict) and "refused" in mark
+
+
+__all__ = ["Turns", "Yes", "allowed", "answered", "refusals", "yes_to"]

@@ -133,7 +133,7 @@ def test_a_turn_of_refusals_ends(how: str):
     model = Script(says=lambda messages: puts(1, start=len(messages)))
     said = run(agent(model, real, guarding(policy={"put": "deny"}, vetoes=2)), ASKED, how=how)
     assert real.done == []
-    assert model.asked == 3
+    assert len(model.seen) == 3
     assert "3 proposals in it were refused" in said["messages"][-1].content
     again = run(agent(model, real, guarding(policy={"put": "deny"}, vetoes=2)), ASKED | said, how=how)
     assert real.done == []
@@ -176,10 +176,10 @@ def test_all_questions_of_a_message_are_one_and_nothing_runs_before_the_answer(h
     assert [one["call_id"] for one in question.value["lookahead"]["questions"]] == ["c1", "c3"]
     assert [one["name"] for one in question.value["action_requests"]] == ["put", "put"]
     assert real.done == []
-    asked = model.asked
+    asked = len(model.seen)
     said = run(graph, Command(resume={"c1": "reject", "c3": "approve"}), THREAD, how=how)
     assert sorted(real.done) == ["note a", "put 2"]
-    assert model.asked == asked + 1, "only the final answer was asked for"
+    assert len(model.seen) == asked + 1, "only the final answer was asked for"
     assert len(world.asked) == 3, "what was imagined is not imagined again"
     assert "said no" in next(one for one in answers(said) if one.tool_call_id == "c1").content
 
@@ -200,13 +200,13 @@ def test_a_yes_given_before_a_restart_holds_after_it(how: str, tmp_path: Path):
     def sync_step(given: Any) -> tuple[Any, Any, Any]:
         with SqliteSaver.from_conn_string(str(tmp_path / "graph.db")) as saver, Journal(tmp_path / "j.db") as journal:
             graph, model, world = built(saver, journal)
-            return graph.invoke(given, THREAD), model.asked, len(world.asked)
+            return graph.invoke(given, THREAD), len(model.seen), len(world.asked)
 
     async def async_step(given: Any) -> tuple[Any, Any, Any]:
         async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "graph.db")) as saver:
             with Journal(tmp_path / "j.db") as journal:
                 graph, model, world = built(saver, journal)
-                return await graph.ainvoke(given, THREAD), model.asked, len(world.asked)
+                return await graph.ainvoke(given, THREAD), len(model.seen), len(world.asked)
 
     step: Callable[[Any], Any] = sync_step if how == "sync" else lambda given: asyncio.run(async_step(given))
     paused, _, imagined = step(ASKED)
@@ -308,7 +308,7 @@ def test_what_only_reads_costs_no_other_call_of_the_model(how: str):
     middleware = choosing(2, k=4, world=world, policy={"swap": True, "look": {"effect": "reads"}})
     run(agent(model, real, middleware), ASKED, how=how)
     assert sorted(real.done) == ["look a", "look b", "look c"]
-    assert model.asked == 3
+    assert len(model.seen) == 3
     assert world.asked == []
     assert middleware.lookahead.spent.tokens == 0
 
@@ -432,7 +432,7 @@ def test_the_shadow_watches_and_samples_nothing(how: str):
     run(agent(model, real, middleware), ASKED, how=how)
     assert middleware.lookahead.settle(5)
     assert real.done == ["put 1"]
-    assert model.asked == 2
+    assert len(model.seen) == 2
     assert len(world.asked) == 1
 
 
@@ -467,7 +467,7 @@ def test_a_tool_of_the_provider_is_opaque_and_an_error_unless_the_user_knows_it(
     model = turns(puts(1))
     with pytest.raises(ConfigError, match="web_search at the model's provider: opaque"):
         run(create_agent(model, [*real.tools(), searching], middleware=[guarding()]), ASKED)
-    assert (real.done, model.asked) == ([], 0)
+    assert (real.done, len(model.seen)) == ([], 0)
     known = guarding(policy={"opaque": "allow"})
     run(create_agent(model, [*real.tools(), searching], middleware=[known]), ASKED)
     assert [path.how for path in known.lookahead.coverage] == ["guarded"] * 3 + ["opaque"]

@@ -1,0 +1,1 @@
+"""AutoGen: assistants, teams, and both as tools."""

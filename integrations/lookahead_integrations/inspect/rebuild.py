@@ -70,7 +70,7 @@ class Rebuild:
             held = cast(dict[Any, Any], one)
             items = {key: self.made(value, where) for key, value in held.items()}
             return held if all(items[key] is held[key] for key in held) else self._remember(one, items)
-        if inspect.iscoroutinefunction(getattr(type(one), "tools", None)):
+        if inspect.iscoroutinefunction(getattr(one.__class__, "tools", None)):
             where = where.rstrip("/")
             self.paths.append(ToolPath(tool="*", where=where, why=f"what {type(one).__name__} brings is guarded"))
             return self._remember(one, self.source(one, where))

@@ -1,7 +1,8 @@
 """A LangChain decision model as a critic: typed questions about a future, answered with probabilities.
 
-Decision models came with later versions of langchain-core, and their yes-or-no question has changed its name since. A
-choice and a score have not, so these two are asked, and nothing is imported before somebody brings such a model.
+Decision models came with later versions of langchain-core, in which their yes-or-no question and the names of fields
+differ. A choice and a score they all have, so these two are asked, by the names that the model at hand has for them;
+nothing is imported before somebody brings such a model.
 """
 
 import math
@@ -43,27 +44,28 @@ class DecisionCritic:
         self._model = model
         self._sure = sure
         self._fence = Fence()
-        self._questions = _questions(model)
+        home = import_module(cast(str, _home(model)))
+        self._questions = _questions(home)
+        self._given = "state" if hasattr(home, "ClassifierRequest") else "input"
 
     @property
     def name(self) -> str:
         return f"decisions:{getattr(self._model, 'model', None) or type(self._model).__name__}"
 
     async def __call__(self, state: State, rollout: Rollout, /) -> Verdict:
-        request = {"input": f"{_TOLD}\n\n{material(self._fence, state, rollout)}", "questions": dict(self._questions)}
+        shown = f"{_TOLD}\n\n{material(self._fence, state, rollout)}"
+        request = {self._given: shown, "questions": dict(self._questions)}
         started = perf_counter()
         response = await self._model.ainvoke(request, {"tags": ["nostream"], "metadata": {"lc_source": "lookahead"}})
         answers = cast(Mapping[str, Any], getattr(response, "answers", None) or {})
         harms = self._chances(answers.get("harm"))
         helps = self._share(answers.get("progress"))
         found = self._hazard(harms)
-        usage = getattr(response, "usage", None)
-        tokens = (getattr(usage, "input_tokens", None) or 0) + (getattr(usage, "output_tokens", None) or 0)
         return Verdict(
             score=round(helps * (1 - harms["danger"]), 4),
             hazards=(found,) if found else (),
             reason=f"{self.name}: danger {harms['danger']:.2f}, caution {harms['caution']:.2f}, progress {helps:.2f}",
-            cost=Cost(calls=1, tokens=tokens, seconds=perf_counter() - started),
+            cost=Cost(calls=1, tokens=_tokens(getattr(response, "usage", None)), seconds=perf_counter() - started),
         )
 
     def _hazard(self, harms: Mapping[str, float]) -> Hazard | None:
@@ -116,13 +118,24 @@ def critic_of(critic: Any) -> Critic | None:
     return DecisionCritic(critic) if is_decision_model(critic) else critic
 
 
-def _questions(model: object) -> Mapping[str, Any]:
-    home = import_module(cast(str, _home(model)))
-    choice, score = home.Choice, home.Score
+def _questions(home: Any) -> Mapping[str, Any]:
+    harm = {"instructions": "How much harm would this call do, if it were made now?"}
+    progress = {"instructions": "How far does this call bring the goal?"}
     return {
-        "harm": choice(instructions="How much harm would this call do, if it were made now?", choices=dict(_HARMS)),
-        "progress": score(instructions="How far does this call bring the goal?", levels=list(_LEVELS)),
+        "harm": home.Choice(**harm, **{_named(home.Choice, "choices"): dict(_HARMS)}),
+        "progress": home.Score(**progress, **{_named(home.Score, "levels"): list(_LEVELS)}),
     }
+
+
+def _named(question: Any, name: str) -> str:
+    """What there is to choose from has one name for all questions, or one for each."""
+    return "criteria" if "criteria" in getattr(question, "model_fields", {}) else name
+
+
+def _tokens(usage: Any) -> int:
+    """Of a mapping, or of an object: what was read and what was written."""
+    counted = cast(Mapping[str, Any], usage if isinstance(usage, Mapping) else getattr(usage, "__dict__", {}))
+    return int(counted.get("input_tokens") or 0) + int(counted.get("output_tokens") or 0)
 
 
 def _home(critic: object) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
-from langchain_core.messages import ToolCall
+from langchain_core.messages import AIMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp, ParentCommand
 from langgraph.prebuilt.tool_node import ToolCallRequest
@@ -101,6 +101,7 @@ class Gate:
 
         `again`: how often this was tried before, by whoever calls tools again that failed.
         """
+        calls = [call for call in calls if answered(messages, call) is None]
         batch, actions = self._batch(calls, messages, place, again)
         session, state = batch.session, batch.state
         held = await gather(lambda action: session.hold(action, state), actions) if actions else []
@@ -113,7 +114,7 @@ class Gate:
 
     def decide_here(self, calls: Sequence[ToolCall], messages: Sequence[Any], place: Place, *, again: int = 0) -> Batch:
         """The same in a thread of its own."""
-        if len(calls) != 1 or place.attempt > 1:
+        if len(calls) != 1 or place.attempt > 1 or answered(messages, calls[0]) is not None:
             return portal.call(functools.partial(self.decide, again=again), calls, messages, place)
         batch, (action,) = self._batch(calls, messages, place, again)
         held = ready(batch.session.line.hold(batch.state, action, here=True))
@@ -201,6 +202,8 @@ class Gate:
         """Do one call, or answer it without doing it."""
         if request.tool is None:
             return await execute(request)  # there is no such tool: the host says so, and runs nothing
+        if (known := self._answer_known(batch, request)) is not None:
+            return known
         batch, one = await self._found(batch, request, place)
         session = batch.session
         begun = one.held if isinstance(one.held, Answer) else await session.release(one.held)
@@ -226,6 +229,8 @@ class Gate:
         """The same in a thread of its own."""
         if request.tool is None:
             return execute(request)
+        if (known := self._answer_known(batch, request)) is not None:
+            return known
         batch, one = self._found_here(batch, request, place)
         session = batch.session
         begun = one.held if isinstance(one.held, Answer) else ready(session.line.release(one.held, here=True))
@@ -246,6 +251,10 @@ class Gate:
             raise
         session.finish_here(begun, observation_of(result))
         return self._said(batch, one, begun, request, result)
+
+    def _answer_known(self, batch: Batch | None, request: ToolCallRequest) -> ToolMessage | None:
+        messages = batch.messages if batch is not None else messages_of(request.state)
+        return answered(messages, request.tool_call)
 
     async def _found(self, batch: Batch | None, request: ToolCallRequest, place: Place) -> tuple[Batch, Call]:
         if batch is not None and (one := self._known(batch, request)):
@@ -345,6 +354,16 @@ def messages_of(state: Any, key: str = "messages") -> list[Any]:
     elif not isinstance(state, list):
         found = getattr(state, key, None)
     return cast(list[Any], found) if isinstance(found, list) else []
+
+
+def answered(messages: Sequence[Any], call: ToolCall) -> ToolMessage | None:
+    """What a call of the last turn was answered already, by somebody before us: whoever refused it meant it."""
+    for message in reversed(messages):
+        if isinstance(message, ToolMessage) and message.tool_call_id == call["id"]:
+            return message
+        if isinstance(message, AIMessage):
+            return None
+    return None
 
 
 def _why(stopped: BaseException) -> str:

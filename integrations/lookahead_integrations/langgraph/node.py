@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any, cast
 
@@ -103,6 +104,19 @@ class GuardedToolNode(ToolNode):
         finally:
             _batch.reset(token)
 
+    async def _arun_one(self, call: ToolCall, input_type: Any, tool_runtime: Any) -> Any:
+        try:
+            return await super()._arun_one(call, input_type, tool_runtime)
+        except Exception as error:
+            # Raised when its siblings have ended: they would else go on beside whatever comes next.
+            return _Raised(error)
+
+    def _combine_tool_outputs(self, outputs: list[Any], input_type: Any) -> Any:
+        for one in outputs:
+            if isinstance(one, _Raised):
+                raise one.error
+        return super()._combine_tool_outputs(outputs, input_type)
+
     @contextmanager
     def _standing(self, input: Any, config: RunnableConfig) -> Generator[None]:
         """While calls are being judged, whoever thinks of others can ask the agent itself."""
@@ -172,6 +186,11 @@ class GuardedToolNode(ToolNode):
         for task, input in place.siblings():
             calls += mine if task == place.task else self._calls(input)
         return calls
+
+
+@dataclass(frozen=True)
+class _Raised:
+    error: Exception
 
 
 def _values(state: Any) -> Mapping[str, Any]:

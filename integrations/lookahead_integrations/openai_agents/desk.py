@@ -133,7 +133,9 @@ class Desk:
                 return self.link(context, session)
         return self.begun(context, context.turn_input)
 
-    def answered(self, context: RunContextWrapper[Any], asked: Sequence[Any], output: Sequence[Any]) -> None:
+    def answered(
+        self, context: RunContextWrapper[Any], agent: Any, asked: Sequence[Any], output: Sequence[Any]
+    ) -> None:
         """The model has answered: its calls are one turn."""
         session = self.begun(context, asked)
         self._learn(session)
@@ -147,7 +149,10 @@ class Desk:
             try:
                 gates.append((gate, Action.parse(gate.name, call.arguments, call_id=call.call_id)))
             except ValueError:
-                continue  # it is answered with what is wrong with it when its turn comes
+                # It is answered with what is wrong with it, and nothing runs; so nobody need be asked, as the SDK would
+                # where it cannot put such a call to a `needs_approval`.
+                if gate.approval is False:
+                    context.approve_tool(ToolApprovalItem(agent=agent, raw_item=call, tool_name=gate.bare))
         sampling = Sampling(context=context, request=request)
         turn = Turn(session=session, context=context, sampling=sampling, gates=gates)
         for _, action in gates:

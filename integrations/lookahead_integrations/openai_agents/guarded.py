@@ -94,7 +94,7 @@ class Watching(AgentHooks[Any]):
             await self._theirs.on_llm_start(context, agent, system_prompt, input_items)
 
     async def on_llm_end(self, context: RunContextWrapper[Any], agent: Any, response: ModelResponse) -> None:
-        self._desk.answered(context, self._asked.pop(id(context), []), response.output)
+        self._desk.answered(context, agent, self._asked.pop(id(context), []), response.output)
         if self._theirs is not None:
             await self._theirs.on_llm_end(context, agent, response)
 

@@ -150,7 +150,7 @@ class Copier:
             return self._done[id(agent)][1]
         made: Any = object.__new__(guarded_class(cast(type[Any], type(agent))))
         # Not made anew: a class of the user's may ask for other arguments than the SDK's own.
-        cast(dict[str, Any], vars(made)).update(vars(agent))
+        cast(dict[str, Any], vars(made)).update(cast(dict[str, Any], vars(agent)))
         self._done[id(agent)] = (agent, made)
         made._lookahead_desk = self.desk
         others = [] if self.desk.dry else [tool for tool in agent.tools if not isinstance(tool, FunctionTool)]

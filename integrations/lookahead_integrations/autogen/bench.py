@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 from lookahead.errors import ConfigError, PermitError
 from lookahead.permit import Answer, Permit, swap_notice
@@ -90,7 +90,7 @@ class Known(core.StaticStreamWorkbench):  # type: ignore[misc]
     """A workbench whose tools are known when the agent is wrapped."""
 
     def __init__(self, schemas: Sequence[Any], door: Door, kept: Any) -> None:
-        cast(Any, super()).__init__([])
+        super().__init__([])  # pyright: ignore[reportUnknownMemberType]
         # What can be reached from here are descriptions; `kept` is the original where it may be needed, else None.
         self._schemas, self._door, self._kept = list(schemas), door, kept
 

@@ -98,7 +98,8 @@ def action_of(name: str, arguments: Mapping[str, Any] | None) -> Action:
 
 
 def _calls(result: Any) -> list[Any]:
-    return cast(list[Any], result.content) if isinstance(result.content, list) else []
+    content: object = result.content
+    return cast(list[Any], content) if isinstance(content, list) else []
 
 
 async def rivals(state: State, n: int, /) -> Sequence[Action]:

@@ -1,0 +1,1 @@
+"""Google ADK: agents, their sub-agents, and agents that serve as tools."""

@@ -17,13 +17,20 @@ Each: TypeAlias = Callable[[State, int], AsyncIterator[Action]]
 
 
 async def opening(
-    thinking: Thinking, state: State, proposed: Action, rivals: int, own: Proposer | None
+    thinking: Thinking,
+    state: State,
+    proposed: Action,
+    rivals: int,
+    own: Proposer | None,
+    *,
+    each: Each | None = None,
 ) -> list[Rollout]:
     """The first steps of the proposed action and of the rivals that differ from it, the proposed action's first.
 
     Where all candidates are the same call, a world that costs something is spared: see `Thinking.spare`.
+    `each` takes the place of the proposer's own.
     """
-    each = cast(Each | None, getattr(own or thinking.proposer, "each", None))
+    each = each or cast(Each | None, getattr(own or thinking.proposer, "each", None))
     if each is not None and rivals > 0:
         return await _as_they_come(thinking, state, proposed, each(state, rivals), rivals)
     heard = await thinking.heard(state, rivals, own)

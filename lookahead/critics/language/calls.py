@@ -19,6 +19,23 @@ def call_schema(tools: Sequence[Tool]) -> dict[str, JsonValue]:
     The root is a plain object, because some engines take no choice there. A schema that points into itself is moved to
     the root's definitions, and its pointers with it.
     """
+    call, definitions = _one_of(tools)
+    return _rooted("call", call, definitions)
+
+
+def plan_schema(tools: Sequence[Tool], *, least: int, most: int) -> dict[str, JsonValue]:
+    """`{"calls": [{"tool": …, "arguments": …}, …]}`: so many calls, one after the other."""
+    call, definitions = _one_of(tools)
+    return _rooted("calls", {"type": "array", "items": call, "minItems": least, "maxItems": most}, definitions)
+
+
+def _rooted(name: str, value: JsonValue, definitions: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    schema = _closed({name: value})
+    return {**schema, "$defs": definitions} if definitions else schema
+
+
+def _one_of(tools: Sequence[Tool]) -> tuple[JsonValue, dict[str, JsonValue]]:
+    """A call of any of these tools, and the definitions that belong at the root."""
     definitions: dict[str, JsonValue] = {}
     calls: list[JsonValue] = []
     for index, tool in enumerate(tools):
@@ -30,8 +47,7 @@ def call_schema(tools: Sequence[Tool]) -> dict[str, JsonValue]:
             definitions[place] = _moved(arguments, f"#/$defs/{place}")
             arguments = {"$ref": f"#/$defs/{place}"}
         calls.append(_closed({"tool": {"type": "string", "const": tool.name}, "arguments": arguments}))
-    schema = _closed({"call": calls[0] if len(calls) == 1 else {"anyOf": calls}})
-    return {**schema, "$defs": definitions} if definitions else schema
+    return calls[0] if len(calls) == 1 else {"anyOf": calls}, definitions
 
 
 def _closed(properties: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -23,6 +23,8 @@ MODULE: Final = "vllm.entrypoints.openai.api_server"
 QUIET: Final = {"VLLM_NO_USAGE_STATS": "1"}
 """vLLM tells its makers what it runs on, unless it is told not to."""
 
+SMALL_BLOCK: Final = 32
+
 _THINKERS: Final = {"qwen3": "qwen3"}
 """Families whose thoughts vLLM can tell from their answers, and the name of the reader."""
 
@@ -101,6 +103,10 @@ def engine(plan: Plan, *, trust: bool = False) -> dict[str, str | int | float | 
         # use offset"), so no prompt is read in pieces there.
         told["enable_chunked_prefill"] = False
         told["max_num_batched_tokens"] = max(plan.context, 2048)
+    if plan.cpu and facts.attention_layers and not facts.recurrent and not facts.latent:
+        # Only whole blocks are remembered, and what stands behind the last one is computed anew for each candidate. On
+        # a CPU they have 128 tokens if nothing is said, as many as a short action; its kernels take multiples of 32.
+        told["block_size"] = SMALL_BLOCK
     return told
 
 

@@ -75,6 +75,14 @@ def test_on_a_cpu_prompts_are_not_read_in_pieces_and_memory_is_set_apart():
     assert "--no-enable-chunked-prefill --max-num-batched-tokens 16384" in said
 
 
+def test_on_a_cpu_small_blocks_are_remembered_where_its_kernels_can():
+    plain = replace(KNOWN, recurrent=0)
+    assert "--block-size 32" in line(Plan(facts=plain, cpu=True, cache=3, context=16384))
+    for other in (KNOWN, replace(plain, latent=True), Facts(name="some/model")):
+        assert "--block-size" not in line(Plan(facts=other, cpu=True, cache=3, context=16384), trust=True)
+    assert "--block-size" not in line(Plan(facts=plain, context=16384))
+
+
 def test_as_a_module_the_model_is_an_option():
     launcher = ("python", "-m", "vllm.entrypoints.openai.api_server")
     said = command(Plan(facts=KNOWN), host="127.0.0.1", port=1, launcher=launcher)

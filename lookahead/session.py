@@ -40,7 +40,7 @@ class Session:
     closers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     """What to give back at the end: worlds and journals that were opened for this session."""
     start: Callable[[str], None] = lambda run: None
-    """Puts the beginning of a run on record."""
+    """Puts the beginning of a conversation on record, together with the first that happens in it."""
     agent: str = ""
     host: str = ""
     """What the agent and its framework are called; empty where they have no name."""

@@ -128,10 +128,12 @@ class Options:
             watch=lambda event: session.tell(event),
         )
 
-        def start(run: str) -> None:
+        def start(run: str, *, late: bool = True) -> None:
             world_name = name_of(world) if world is not None else "none"
             policy = self.policy.digest
-            self.journal.start(run, goal=self.goal, mode=self.mode, world=world_name, policy=policy, tools=tools)
+            self.journal.start(
+                run, goal=self.goal, mode=self.mode, world=world_name, policy=policy, tools=tools, late=late
+            )
 
         session = Session(
             line=line,
@@ -148,7 +150,7 @@ class Options:
             session.watch(self.traces(session))
         if world is not None and world is not self.world and hasattr(world, "aclose"):
             session.closers.append(lambda: portal.call(cast(Any, world).aclose))
-        start(run)
+        start(run, late=False)
         return session
 
     def _languages(self, functions: Mapping[str, ToolFunction], run: str) -> Imagined:

@@ -13,7 +13,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from lookahead.canonical import digest_of
 from lookahead.errors import JournalCorrupt
 from lookahead.journal.chain import Row
-from lookahead.journal.entries import ENTRY, Decided, Entry, Granted, Intended, Spent
+from lookahead.journal.entries import ENTRY, Decided, Entry, Granted, Intended, Spent, Started
 from lookahead.journal.owner import me
 
 CAP: Final = 64 * 1024
@@ -35,6 +35,11 @@ _MANY: Final = 3000
 _DIGITS: Final = re.compile(rf"\d{{{_MANY}}}")
 
 
+_AGENTS: Final = 64
+_tools: Final[dict[Any, JsonValue]] = {}
+"""Lists of tools without their secrets: so many, by redactor, by how much it knew, and by digest."""
+
+
 class Redact(Protocol):
     """Takes secrets out of a JSON value."""
 
@@ -48,7 +53,7 @@ def captured(entries: Sequence[Entry], redact: Redact) -> list[Row]:
     # Reading for secrets is the dearest part: done once, and not for what is ours or said already.
     ours = [_take_ours(body) for body in bodies]
     folded = [_fold(body) for body in bodies]
-    clean = cast(list[dict[str, Any]], redact.json(cast(JsonValue, bodies)))
+    clean = _clean(entries, bodies, redact)
     for body, same, mine in zip(clean, folded, ours, strict=True):
         _unfold(body, same)
         for noun, names in mine:
@@ -58,6 +63,37 @@ def captured(entries: Sequence[Entry], redact: Redact) -> list[Row]:
             if note:
                 observation["content"] = observation["content"][:CAP] + note
     return [_row(entry, body) for entry, body in zip(entries, clean, strict=True)]
+
+
+def _clean(entries: Sequence[Entry], bodies: list[dict[str, Any]], redact: Redact) -> list[dict[str, Any]]:
+    """Without secrets. The tools of an agent are the same in each of its conversations, and read once."""
+    learnt = getattr(redact, "learnt", None)
+    known = [_known_tools(entry, redact, learnt) for entry in entries]
+    for body, (_, tools) in zip(bodies, known, strict=True):
+        if tools is not None:
+            body["tools"] = []
+    clean = cast(list[dict[str, Any]], redact.json(cast(JsonValue, bodies)))
+    for body, entry, (key, tools) in zip(clean, entries, known, strict=True):
+        if key is None:
+            continue
+        if getattr(redact, "learnt", None) != learnt:
+            # What was just learnt may stand in them too.
+            body["tools"] = redact.json(cast(JsonValue, entry.model_dump(mode="json")["tools"]))
+        elif tools is not None:
+            body["tools"] = tools
+        else:
+            if len(_tools) >= _AGENTS:
+                _tools.clear()
+            _tools[key] = body["tools"]
+    return clean
+
+
+def _known_tools(entry: Entry, redact: Redact, learnt: int | None) -> tuple[Any, JsonValue]:
+    """By what they are known, and what they read like without secrets, if that is known."""
+    if not isinstance(entry, Started) or learnt is None or not entry.tools:
+        return None, None
+    key = (redact, learnt, *(tool.digest for tool in entry.tools))
+    return key, _tools.get(key)
 
 
 def _body(entry: Entry) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Journal:
         self._redact = _redactor() if redact is None else redact
         self._clock = clock
         self._store = Store(self.path, patience=patience, readonly=readonly)
+        self._waiting: dict[str, Started] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -56,18 +57,34 @@ class Journal:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def start(self, run: str, *, goal: str, mode: str, world: str, policy: str, tools: Sequence[Tool]) -> None:
-        """A run begins, or goes on after a restart."""
-        self.append(Started(run=run, goal=goal, mode=mode, world=world, policy=policy, tools=tuple(tools)))
+    def start(
+        self, run: str, *, goal: str, mode: str, world: str, policy: str, tools: Sequence[Tool], late: bool = False
+    ) -> None:
+        """A run begins, or goes on after a restart. With `late` that is written with the first that happens in it."""
+        started = Started(run=run, goal=goal, mode=mode, world=world, policy=policy, tools=tuple(tools))
+        if late:
+            self._waiting[run] = started
+        else:
+            self.append(started)
 
     def append(self, *entries: Entry) -> None:
         """All of them on the disk, with one fsync, or none and a `JournalError`."""
         if any(isinstance(entry, Pruned) for entry in entries):
             raise JournalError("only prune() can say that rows were pruned")
-        with boundary(JournalError, f"an entry cannot be recorded in {self.path}"):
-            rows = captured(entries, self._redact)
-            with self._store.writing() as db:
-                self._append(db, entries, rows)
+        begun = self._begun(entries) if self._waiting else []
+        try:
+            with boundary(JournalError, f"an entry cannot be recorded in {self.path}"):
+                rows = captured((*begun, *entries), self._redact)
+                with self._store.writing() as db:
+                    self._append(db, (*begun, *entries), rows)
+        except BaseException:
+            self._waiting.update({started.run: started for started in begun})
+            raise
+
+    def _begun(self, entries: Sequence[Entry]) -> list[Started]:
+        """What was to be said of these runs first."""
+        runs = dict.fromkeys(getattr(entry, "run", "") for entry in entries)
+        return [started for run in runs if (started := self._waiting.pop(run, None)) is not None]
 
     def _append(self, db: sqlite3.Connection, entries: Sequence[Entry], rows: list[Row]) -> None:
         now = self._clock()

@@ -67,6 +67,13 @@ class Redactor:
                 value = rebuilt(value, iter(found), dict(zip(keys, found[len(parts.leaves) :], strict=True)))
         return value
 
+    @property
+    def learnt(self) -> int:
+        """How many secrets are known by now: what was clean may not be when this has changed."""
+        with self._lock:
+            self._read_environment()
+            return self._known.count
+
     def exception(self, error: BaseException) -> str:
         """What an exception says, as `Type: message`, without the secrets in it."""
         message = self.text(str(error))

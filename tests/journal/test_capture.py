@@ -12,7 +12,8 @@ import pytest
 from lookahead.errors import JournalCorrupt, JournalError
 from lookahead.journal import Journal
 from lookahead.journal.capture import CAP, EFFECTS, MARGIN
-from lookahead.types import Effect, Observation
+from lookahead.redact import Redactor
+from lookahead.types import Effect, Observation, Tool
 
 Reopen = Callable[..., Journal]
 
@@ -208,3 +209,25 @@ def test_a_journal_in_memory_keeps_everything_but_itself(reopen: Reopen, make: A
     journal.append(*make.whole("c1"))
     assert journal.verify().rows == 3
     assert reopen(":memory:").calls() == []
+
+
+def test_tools_are_read_for_secrets_anew_when_more_is_known(tmp_path: Any) -> None:
+    redactor = Redactor(environment={})
+    tool = Tool(name="post", description="posts to the board of MagentaHeron-4471-quill")
+    told: list[str] = []
+
+    def start(run: str, goal: str = "") -> None:
+        journal.start(run, goal=goal, mode="guard", world="w", policy="p", tools=[tool])
+        [found] = [one for one in journal.runs() if one.run == run]
+        told.append(found.started.tools[0].description)
+
+    with Journal(tmp_path / "j.db", redact=redactor) as journal:
+        start("one")
+        start("two")
+        redactor.remember("MagentaHeron-4471-quill")
+        start("three")
+        start("four")
+        start("five", goal="use ghp_aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA3bC5")
+    assert told[0] == told[1] == tool.description
+    assert told[2] == told[3] == told[4]
+    assert "MagentaHeron" not in told[2]

@@ -123,3 +123,23 @@ def test_the_views_can_be_read_with_any_sqlite(journal: Journal, make: Any) -> N
         assert approval["expires_at"] == 1600.0
     finally:
         db.close()
+
+
+def test_a_run_that_begins_late_is_on_record_with_the_first_that_happens_in_it(journal: Journal, make: Any) -> None:
+    for run in ("quiet", "busy"):
+        journal.start(run, goal="g", mode="guard", world="w", policy="p", tools=[make.tool], late=True)
+    assert journal.runs() == []
+    journal.append(make.decided("c1", run="busy"))
+    journal.append(make.decided("c2", run="busy"))
+    [run] = journal.runs()
+    assert (run.run, run.calls, run.started.tools) == ("busy", 2, (make.tool,))
+
+
+def test_a_beginning_that_could_not_be_written_is_written_with_the_next(journal: Journal, make: Any) -> None:
+    journal.start("late", goal="g", mode="guard", world="w", policy="p", tools=[make.tool], late=True)
+    broken = make.decided("c1", run="late").model_copy(update={"decision": None})
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        journal.append(broken)
+    assert journal.runs() == []
+    journal.append(make.decided("c2", run="late"))
+    assert [run.run for run in journal.runs()] == ["late"]

@@ -41,6 +41,9 @@ class Turn:
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
     _decided: bool = False
 
+    def has(self, action: Action) -> bool:
+        return any(mine.call_id == action.call_id and mine.digest == action.digest for _, mine in self.gates)
+
     async def waits(self, call_id: str) -> bool:
         """Whether this call waits for a person: asked about itself, or about to change something beside a question."""
         async with self._lock:
@@ -169,7 +172,7 @@ class Desk:
         self._learn(session)
         call_id = action.call_id or ""
         turn = self.turns.get((session.run, call_id))
-        if turn is None or turn.context.usage is not context.usage:
+        if turn is None or turn.context.usage is not context.usage or not turn.has(action):
             sampling = Sampling(context=context, request=None)
             turn = Turn(session=session, context=context, sampling=sampling, gates=[(gate, action)])
             self.turns[session.run, call_id] = turn

@@ -1,9 +1,11 @@
 """What a guarded agent of the OpenAI Agents SDK keeps of its own: errors, limits, guardrails, hooks, types, asking."""
 
 import asyncio
+import gc
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -245,8 +247,6 @@ class Answering(ScriptedModel):
         self.asked = 0
 
     async def get_response(self, *args: Any, **kwargs: Any) -> Any:
-        from types import SimpleNamespace
-
         self.asked += 1
         asked = kwargs["input"] if "input" in kwargs else args[1]
         return await ScriptedModel([self.said(SimpleNamespace(input=asked))]).get_response(*args, **kwargs)
@@ -335,3 +335,66 @@ async def test_wrapping_twice_is_an_error_and_a_repr_is_short():
     with pytest.raises(ConfigError, match="guarded already"):
         with_lookahead(wrapped, **quiet())
     assert len(repr(wrapped)) < 5000
+
+
+async def test_streamed_runs_ask_go_on_and_think_of_alternatives():
+    async def through(run: Any) -> Any:
+        async for _ in run.stream_events():
+            pass
+        return run
+
+    office = Office()
+    wrapped = with_lookahead(office.agent([use("delete", path="a")], "done"), **quiet(policy={"delete": "ask"}))
+    run = await through(Runner.run_streamed(wrapped, "go"))
+    state = run.to_state()
+    state.approve(run.interruptions[0])
+    assert (await through(Runner.run_streamed(wrapped, state))).final_output == "done"
+    assert office.done == ["delete a"]
+
+    office = Office()
+    agent = office.agent([use("delete", path="a")], [use("write", path="b")], "done")
+    wrapped = with_lookahead(
+        agent,
+        **quiet(
+            world=ScriptedWorld(script={"*": "ok"}, kind="exact"),
+            policy={"swap": True},
+            critic=ScriptedCritic(script={"delete": 0.1, "write": 0.9}),
+            search=BestOf(k=2),
+        ),
+    )
+    await through(Runner.run_streamed(wrapped, "go"))
+    assert office.done == ["write b"]
+
+
+async def test_what_cannot_be_recorded_is_not_done():
+    office = Office()
+    wrapped = with_lookahead(office.agent([use("delete", path="a")], "done"), **quiet(policy={"delete": "allow"}))
+    wrapped.lookahead.journal.close()
+    with pytest.raises(Exception, match="journal"):
+        await Runner.run(wrapped, "go")
+    assert office.done == []
+
+
+def test_in_a_dry_run_there_is_no_way_from_the_agent_to_what_its_tools_do():
+    office = Office()
+    sub = office.agent(name="sub")
+    sub.handoffs.append(office.agent(name="third"))
+    agent = office.agent(handoffs=[sub], tools=[*office.tools, sub.as_tool("helper", "helps")])
+    assert reaches(agent, office)
+    assert not reaches(with_lookahead(agent, **quiet(mode="dry-run")), office)
+
+
+def reaches(start: Any, wanted: Any) -> bool:
+    """Whether an object holds another, whatever lies between; what is in a module belongs to nobody."""
+    seen: set[int] = set()
+    waiting = [start]
+    while waiting:
+        one = waiting.pop()
+        if one is wanted.done:
+            return True
+        module = isinstance(one, ModuleType) or (isinstance(one, dict) and "__builtins__" in one)
+        if id(one) in seen or module or isinstance(one, type):
+            continue
+        seen.add(id(one))
+        waiting += gc.get_referents(one)
+    return False

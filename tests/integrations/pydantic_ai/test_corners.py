@@ -1,9 +1,11 @@
 """What a guarded agent of Pydantic AI keeps of its own: errors, retries, output, dependencies, histories, questions."""
 
 import asyncio
+import gc
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from pydantic_ai.capabilities import HandleDeferredToolCalls
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, TextPart, ToolReturn
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, ToolApproved
+from pydantic_ai.toolsets import FunctionToolset
 
 from lookahead import BestOf, Journal, with_lookahead
 from lookahead.testing import ScriptedCritic, ScriptedWorld, Yes, call
@@ -234,3 +237,58 @@ async def test_a_swapped_call_does_not_go_round_the_approval_of_the_other_tool()
     run = await wrapped.run("go")
     assert office.done == []
     assert "propose it itself" in results(run)[0]
+
+
+async def test_what_cannot_be_recorded_is_not_done():
+    office = Office()
+    wrapped = with_lookahead(office.agent([use("delete", path="a")], "done"), **quiet(policy={"delete": "allow"}))
+    wrapped.lookahead.journal.close()
+    with pytest.raises(Exception, match="journal"):
+        await wrapped.run("go")
+    assert office.done == []
+
+
+def test_in_a_dry_run_there_is_no_way_from_the_agent_to_what_its_tools_do():
+    office = Office()
+    agent = office.agent("done", toolsets=[FunctionToolset(office.tools).prefixed("db")])
+    agent.model = None
+    assert reaches(agent, office)
+    assert not reaches(with_lookahead(agent, **quiet(mode="dry-run")), office)
+
+
+def reaches(start: Any, wanted: Any) -> bool:
+    """Whether an object holds another, whatever lies between; what is in a module belongs to nobody."""
+    seen: set[int] = set()
+    waiting = [start]
+    while waiting:
+        one = waiting.pop()
+        if one is wanted.done:
+            return True
+        module = isinstance(one, ModuleType) or (isinstance(one, dict) and "__builtins__" in one)
+        if id(one) in seen or module or isinstance(one, type):
+            continue
+        seen.add(id(one))
+        waiting += gc.get_referents(one)
+    return False
+
+
+async def test_an_override_by_a_spec_goes_round_nothing():
+    office = Office()
+    wrapped = with_lookahead(office.agent([use("delete", path="a")], "done"), **quiet(policy={"delete": "deny"}))
+    with wrapped.override(spec={"instructions": "be quick"}):
+        run = await wrapped.run("go")
+    assert (office.done, outcomes(run)) == ([], ["denied"])
+
+
+def test_a_stream_without_a_loop_is_guarded_too():
+    office = Office()
+    wrapped = with_lookahead(office.agent([use("delete", path="a")], "done"), **quiet(policy={"delete": "deny"}))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        assert wrapped.run_stream_sync("go").get_output() == "done"
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    assert office.done == []

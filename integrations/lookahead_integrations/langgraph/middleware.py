@@ -48,7 +48,7 @@ from lookahead_integrations.langgraph.gate import Batch, Gate, messages_of
 from lookahead_integrations.langgraph.messages import MARK
 from lookahead_integrations.langgraph.middleware_choice import Choosing, Chosen
 from lookahead_integrations.langgraph.middleware_decisions import critic_of
-from lookahead_integrations.langgraph.middleware_tools import Tools, as_tool
+from lookahead_integrations.langgraph.middleware_tools import Tools, as_tool, stop_what_is_inside
 from lookahead_integrations.langgraph.middleware_turns import Turns, allowed, answered, refusals, yes_to
 from lookahead_integrations.langgraph.tick import Place
 
@@ -94,8 +94,10 @@ class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
 
     `tools`: give the agent's tools here instead of to `create_agent` where no tool may be within reach of anybody else:
     a dry run demands it, because other middleware holds the tools that `create_agent` was given, and could run them.
-    `with_lookahead(create_agent(...))` is for an agent that is built already: it also covers what is nested inside of
-    tools, and stops tools that are called past the tool node. This class chooses among messages; that one cannot.
+    Inside a tool nobody can judge a call: a tool that is started within another is stopped before it runs, unless the
+    agent in there is guarded by itself (give its own `create_agent` a `LookaheadMiddleware`).
+    `with_lookahead(create_agent(...))` is for an agent that is built already, or that others built: it goes into nested
+    graphs, and holds against middleware that runs tools itself. This class chooses among messages; that one cannot.
     """
 
     state_schema = cast(Any, LookaheadState)
@@ -270,6 +272,7 @@ class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
         _innermost(handler)
         if (answer := answered(request)) is not None:
             return answer
+        self._stop_what_is_inside(request)
         place = Place.of(cast(Any, request).runtime.config)
         gate = self._tools.known(cast(Any, request).runtime.tools, place)
         batch = self._turns.taken(place, request)
@@ -289,6 +292,7 @@ class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
         _innermost(handler)
         if (answer := answered(request)) is not None:
             return answer
+        self._stop_what_is_inside(request)
         place = Place.of(cast(Any, request).runtime.config)
         gate = self._tools.known(cast(Any, request).runtime.tools, place)
         batch = self._turns.taken(place, request)
@@ -299,6 +303,10 @@ class LookaheadMiddleware(AgentMiddleware[State, Any, Any]):
                 self._turns.decided(place, again)
                 batch = self._turns.taken(place, request)
         return await gate.run(batch, request, handler, place)
+
+    def _stop_what_is_inside(self, request: ToolCallRequest) -> None:
+        if self.mode != "shadow":
+            stop_what_is_inside(cast(Any, request).runtime.config)
 
 
 def _innermost(handler: Any) -> None:

@@ -3,20 +3,29 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from importlib import import_module
+from typing import Any, Final, cast
 
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.language_models import BaseLanguageModel
 from langchain_core.tools import BaseTool
 from langchain_core.tools import tool as made_tool
+from langgraph.prebuilt import ToolNode
 
 from lookahead.errors import ConfigError
 from lookahead.host import ToolPath, check_paths
 from lookahead.wrap import Options
 from lookahead_integrations.langgraph.candidates import OwnModel
 from lookahead_integrations.langgraph.gate import Gate
+from lookahead_integrations.langgraph.graph import tools_in
+from lookahead_integrations.langgraph.leave import Guard
 from lookahead_integrations.langgraph.messages import tool_of
 from lookahead_integrations.langgraph.middleware_stream import into_stream
 from lookahead_integrations.langgraph.stubs import functions_of, stub
 from lookahead_integrations.langgraph.tick import Place
+from lookahead_integrations.nested import hidden
+
+Pregel: Final[type[Any]] = import_module("langgraph.pregel").Pregel
 
 
 @dataclass(kw_only=True)
@@ -65,7 +74,7 @@ class Tools:
             [tool_of(tool) for tool in tools],
             functions=functions_of(tools, self.options.mode),
             propose=OwnModel(),
-            paths=[*(ToolPath(tool=tool.name, where="tools") for tool in tools), *opaque],
+            paths=[*(path for tool in tools for path in _paths(tool)), *opaque],
             host="LangChain",
             host_asks=host_asks,
         )
@@ -76,7 +85,7 @@ class Tools:
         session = gate.session
         known = {tool.name for tool in session.state.tools}
         fresh = {tool.name: tool_of(tool) for tool in tools if tool.name not in known}
-        paths = [*(ToolPath(tool=name, where="tools") for name in fresh), *opaque]
+        paths = [*(path for tool in tools if tool.name in fresh for path in _paths(tool)), *opaque]
         paths = [path for path in paths if path not in session.covered]
         check_paths("LangChain", paths, self.options.policy)
         effect_of = self.options.policy.effect_of
@@ -101,9 +110,44 @@ def as_tool(tool: Any) -> BaseTool:
     return cast(BaseTool, tool if isinstance(tool, BaseTool) else made_tool(tool))
 
 
+def stop_what_is_inside(config: Any) -> None:
+    """While a tool runs, every tool that is started within it is stopped, unless a gate of its own let it pass."""
+    callbacks = config.get("callbacks")
+    if isinstance(callbacks, BaseCallbackManager):
+        if not any(isinstance(one, Guard) for one in callbacks.handlers):
+            callbacks.add_handler(Guard(), inherit=True)
+    else:
+        config["callbacks"] = [*(callbacks or ()), Guard()]
+
+
+def _paths(tool: BaseTool) -> list[ToolPath]:
+    """The tool itself, and whatever could be called within it: an agent, say, that nobody guards."""
+    why = "called inside of another tool, where no call can be judged: it is stopped before it runs"
+    inner: dict[str, ToolPath] = {}
+    for found in hidden(tool, _ends, framework="langgraph"):
+        within: list[BaseTool] = []
+        if isinstance(found, BaseTool):
+            within = [found]
+        elif isinstance(found, ToolNode):
+            within = list(found.tools_by_name.values())
+        elif isinstance(found, Pregel) and not _is_guarded(found):
+            within = tools_in(found)
+        for one in within:
+            inner[one.name] = ToolPath(tool=one.name, how="blocked", where=f"tools/{tool.name}", why=why)
+    return [ToolPath(tool=tool.name, where="tools"), *inner.values()]
+
+
+def _ends(one: object) -> bool:
+    return isinstance(one, BaseTool | Pregel | ToolNode | BaseLanguageModel)
+
+
+def _is_guarded(graph: Any) -> bool:
+    return hasattr(graph, "lookahead") or any(name.startswith("LookaheadMiddleware.") for name in graph.nodes)
+
+
 def _opaque(tool: Any) -> ToolPath:
     name = str(tool.get("name") or tool.get("type") or "a tool of the provider")
     return ToolPath(tool=name, how="opaque", where="the model's provider", why="it is run there, and nobody is asked")
 
 
-__all__ = ["Tools", "as_tool"]
+__all__ = ["Tools", "as_tool", "stop_what_is_inside"]

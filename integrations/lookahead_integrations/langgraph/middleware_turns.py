@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Any, Final, cast
 
 from langchain_core.messages import AIMessage, HumanMessage, ToolCall, ToolMessage
@@ -26,6 +27,7 @@ class Turn:
     """The decisions on one message, and the executions that they were used for."""
 
     batch: Batch
+    since: float = field(default_factory=lambda: monotonic())
     begun: dict[str, Any] = field(default_factory=dict[str, Any])
     tries: dict[str, int] = field(default_factory=dict[str, int])
     names: dict[str, str | None] = field(default_factory=dict[str, str | None])
@@ -71,6 +73,8 @@ class Turns:
             turn = self._known.get((*_where(place), "call", call))
             if turn is None or turn.begun.setdefault(call, runtime) is not runtime:
                 return None
+            if not turn.batch.calls[call].tried and monotonic() - turn.since > _lasting(turn.batch):
+                return None  # somebody took their time, and it was judged in an old world
             if turn.batch.calls[call].tried and not _tried_again(turn, call):
                 return None
             return turn.batch
@@ -107,6 +111,10 @@ def _tried_again(turn: Turn, call: str) -> bool:
     again = replace(held, action=action, decision=decision, written=False)
     batch.calls[call] = replace(one, name=action.call_id, held=again, tried=0)
     return True
+
+
+def _lasting(batch: Batch) -> float:
+    return batch.session.line.guard.policy.approval_seconds
 
 
 def _where(place: Place) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """`LookaheadMiddleware` beside other middleware and features of the host: whatever they do, what runs was judged."""
 
 import asyncio
+from time import monotonic
 from typing import Annotated, Any
 
 import pytest
@@ -22,7 +23,7 @@ from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
 from lookahead import BestOf, Journal
-from lookahead.errors import ConfigError
+from lookahead.errors import ConfigError, PermitError
 from lookahead.testing import ScriptedCopy, ScriptedCritic, ScriptedWorld
 from lookahead_integrations.langgraph import LookaheadMiddleware
 
@@ -512,3 +513,55 @@ def test_a_verdict_that_cannot_be_had_is_a_question_and_no_verdict():
     assert real.done == []
     assert "could not be previewed" in answers(said)[0].content
     assert isinstance(LookaheadMiddleware(mode="off").lookahead.run, str)
+
+
+@HOW
+def test_an_agent_inside_of_a_tool_is_stopped_unless_it_is_guarded_itself(how: str):
+    real = Desk()
+
+    def around(inner: Any) -> Any:
+        @tool
+        async def delegate(task: str) -> str:
+            """Let somebody else do it."""
+            return str((await inner.ainvoke(ASKED))["messages"][-1].content)
+
+        @tool
+        def delegate_here(task: str) -> str:
+            """Let somebody else do it."""
+            return str(inner.invoke(ASKED)["messages"][-1].content)
+
+        return delegate if how == "async" else delegate_here
+
+    bare = around(create_agent(turns(puts(1)), real.tools()))
+    middleware = guarding()
+    model = turns(calls((bare.name, {"task": "x"})))
+    with pytest.raises(PermitError, match="was called where no call can be judged"):
+        run(create_agent(model, [bare], middleware=[middleware]), ASKED, how=how)
+    assert real.done == []
+    covered = {path.tool: path.how for path in middleware.lookahead.coverage}
+    assert covered == {bare.name: "guarded", "put": "blocked", "note": "blocked", "look": "blocked"}
+    refusing = around(create_agent(turns(puts(1)), real.tools(), middleware=[guarding(policy={"put": "deny"})]))
+    run(create_agent(turns(calls((refusing.name, {"task": "x"}))), [refusing], middleware=[guarding()]), ASKED, how=how)
+    assert real.done == []
+    allowing = around(create_agent(turns(puts(1)), real.tools(), middleware=[guarding()]))
+    middleware = guarding()
+    run(create_agent(turns(calls((allowing.name, {"task": "x"}))), [allowing], middleware=[middleware]), ASKED, how=how)
+    assert real.done == ["put 1"]
+    assert [path.how for path in middleware.lookahead.coverage] == ["guarded"]
+
+
+@HOW
+def test_what_was_judged_long_ago_is_judged_again_before_it_runs(how: str, monkeypatch: pytest.MonkeyPatch):
+    real, world = Desk(), ScriptedWorld(script={"*": "as imagined"})
+    graph = create_agent(
+        turns(puts(1)),
+        real.tools(),
+        middleware=[guarding(world=world)],
+        checkpointer=InMemorySaver(),
+        interrupt_before=["tools"],
+    )
+    run(graph, ASKED, THREAD, how=how)
+    assert (real.done, len(world.asked)) == ([], 1)
+    monkeypatch.setattr("lookahead_integrations.langgraph.middleware_turns.monotonic", lambda: monotonic() + 601)
+    run(graph, None, THREAD, how=how)
+    assert (real.done, len(world.asked)) == (["put 1"], 2)

@@ -68,7 +68,7 @@ FRAMEWORKS = (
         besides=("agent-framework-openai",),
     ),
     Framework(name="autogen", package="autogen-agentchat", extras=("autogen",), besides=("autogen-ext[openai]",)),
-    Framework(name="google_adk", package="google-adk", extras=("google-adk",), besides=("litellm",)),
+    Framework(name="google_adk", package="google-adk", extras=("google-adk",), besides=("litellm", "mcp")),
     Framework(name="strands", package="strands-agents", extras=("strands",)),
     Framework(name="inspect", package="inspect-ai", extras=("inspect",)),
     Framework(name="claude", package="claude-agent-sdk", extras=("claude",)),

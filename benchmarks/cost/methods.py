@@ -1,7 +1,7 @@
 """The first table: one decision by each method, on the same server, in the same run."""
 
 import statistics
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -12,8 +12,13 @@ from peers import PEERS
 from recording import Counters, Recorder, WholeAnswers
 from situation import Situation, Sizes
 
-OURS: Final = "Lookahead"
-NAMES: Final = (OURS, *PEERS)
+OURS: Final[Mapping[str, Mapping[str, bool]]] = {
+    "Lookahead": {"rules": True},
+    "Lookahead, one-token critic": {},
+    "Lookahead, one-token critic, replanning": {"replan": True},
+}
+"""As a user gets it who names a world and a search; with a model as judge; and with that in its dearest form."""
+NAMES: Final = (*OURS, *PEERS)
 
 Deciding: TypeAlias = Callable[[Situation], Awaitable[None]]
 
@@ -52,8 +57,8 @@ class Row:
 @contextmanager
 def opened(name: str, model: Recorder, where: Situation, *, k: int, depth: int) -> Generator[Deciding]:
     """A method at work in one episode."""
-    if name == OURS:
-        with agent(model, where, k=k, depth=depth) as guarded:
+    if name in OURS:
+        with agent(model, where, k=k, depth=depth, **OURS[name]) as guarded:
             yield lambda now: decide(guarded, model, now, k, depth)
     else:
         yield lambda now: PEERS[name](model, now, k, depth)

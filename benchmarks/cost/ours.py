@@ -41,9 +41,14 @@ def agent(
     depth: int = 1,
     propose: Proposer | None = None,
     critic: Critic | None = None,
+    rules: bool = False,
+    replan: bool = False,
     journal: str = ":memory:",
 ) -> Generator[Agent]:
-    """`propose` and `critic` are the language proposer and the cheap critic, if not given."""
+    """`propose` and `critic` are the language proposer and the cheap critic, if not given.
+
+    `rules`: no model judges, as where a user says nothing of a critic.
+    """
 
     async def move_to(path: str) -> str:
         """Moves the current record to another place."""
@@ -53,12 +58,14 @@ def agent(
         """Shows the record at a place."""
         return "empty"
 
-    search: Search = BestOf(k=k, depth=depth, propose=propose or LanguageProposer(model)) if k > 1 else Preview()
+    search: Search = Preview()
+    if k > 1:
+        search = BestOf(k=k, depth=depth, propose=propose or LanguageProposer(model), replan=replan)
     tools = with_lookahead(
         [move_to, look_at],
         goal=where.state.goal,
         world=LanguageWorld(model, domain=where.domain, thinking="off"),
-        critic=critic or CheapCritic(model),
+        critic=None if rules else critic or CheapCritic(model),
         search=search,
         policy={CHANGES.name: {"effect": "changes"}, READS.name: {"effect": "reads"}},
         budget=UNLIMITED,

@@ -121,12 +121,18 @@ class Recorder:
         return self.model.name
 
     async def __call__(self, messages: Sequence[Message], asking: Asking, /) -> Completion:
-        kind = "verdict" if asking.choices else "call" if asking.schema_of is not None else "forecast"
-        whole = asking.model_copy(update={"schema_of": None, "max_tokens": self.sizes[kind], "seconds": None})
+        calls = _calls(asking)
+        kind = "verdict" if asking.choices else "call" if calls else "forecast"
+        length = self.sizes[kind] * max(1, calls)
+        whole = asking.model_copy(update={"schema_of": None, "max_tokens": length, "seconds": None})
         completion = await self._send(kind, messages, whole)
         if kind == "verdict":
             return completion
-        shaped = self._called if kind == "call" else _forecast
+        plan = calls if "calls" in _properties(asking) else 0
+
+        def shaped(sample: Sample) -> Sample:
+            return self._called(sample, plan) if calls else _forecast(sample)
+
         return completion.model_copy(update={"samples": tuple(map(shaped, completion.samples))})
 
     async def ask(
@@ -159,9 +165,15 @@ class Recorder:
         )
         return completion
 
-    def _called(self, sample: Sample) -> Sample:
-        path = self.agreed or "/".join(re.findall("[a-z]+", _plain(sample)))
-        text = json.dumps({"call": {"tool": CHANGES.name, "arguments": {"path": path}}})
+    def _called(self, sample: Sample, plan: int) -> Sample:
+        """One call; or a plan of so many, which divide among them what was written."""
+        words = re.findall("[a-z]+", _plain(sample))
+        share = max(1, len(words) // max(1, plan))
+        calls = [
+            {"tool": CHANGES.name, "arguments": {"path": self.agreed or "/".join(words[share * n :][:share])}}
+            for n in range(max(1, plan))
+        ]
+        text = json.dumps({"calls": calls} if plan else {"call": calls[0]})
         return Sample(text=text, tokens=sample.tokens)
 
     @asynccontextmanager
@@ -223,6 +235,15 @@ async def at_once(function: Callable[[T], Awaitable[U]], items: Sequence[T]) -> 
         for index, item in enumerate(items):
             group.start_soon(one, index, item)
     return [found[index] for index in range(len(items))]
+
+
+def _properties(asking: Asking) -> Mapping[str, Any]:
+    return (asking.schema_of or {}).get("properties", {})  # type: ignore[return-value]
+
+
+def _calls(asking: Asking) -> int:
+    """How many calls an answer may name."""
+    return int(_properties(asking).get("calls", {}).get("maxItems", 1)) if asking.schema_of is not None else 0
 
 
 def _plain(sample: Sample) -> str:

@@ -96,9 +96,10 @@ def _new(model: WholeAnswers, where: Situation, actions: Sequence[Action], *, wo
 
 @dataclass(frozen=True, kw_only=True)
 class Wider:
-    """Seconds of a decision with so many candidates."""
+    """Seconds of a decision with so many candidates, with the one-token critic or without."""
 
     k: int
+    judged: bool
     seconds: Sequence[float]
 
     @property
@@ -107,14 +108,15 @@ class Wider:
 
 
 async def wider(model: WholeAnswers, sizes: Sizes, *, ks: Sequence[int], times: int) -> list[Wider]:
-    """World and critic of one candidate and of many, in turns, each on an episode whose past the server knows."""
-    seconds: dict[int, list[float]] = {k: [] for k in ks}
+    """One candidate and many, in turns, each on an episode whose past the server knows."""
+    kinds = [(k, judged) for judged in (False, True) for k in ks]
+    seconds: dict[tuple[int, bool], list[float]] = {kind: [] for kind in kinds}
     for turn in range(times + 1):
-        for k in ks:
+        for k, judged in kinds:
             where = Situation.fresh(f"wider-{turn}-{k}-{perf_counter()}", sizes)
             recorder = Recorder(model=model, sizes=sizes)
             known = Listed(actions=())
-            with agent(recorder, where, k=k, propose=known) as guarded:
+            with agent(recorder, where, k=k, propose=known, critic=None if judged else fine) as guarded:
                 for step in range(2):
                     actions = rivals(where, k)
                     known.actions = actions[1:]
@@ -122,9 +124,9 @@ async def wider(model: WholeAnswers, sizes: Sizes, *, ks: Sequence[int], times: 
                     await guarded.consider(where, actions[0])
                     # The first turn warms up, and the first step tells the server the past.
                     if step and turn:
-                        seconds[k].append(perf_counter() - began)
+                        seconds[k, judged].append(perf_counter() - began)
                     where = where.then(actions[0], where.text(sizes["forecast"]))
-    return [Wider(k=k, seconds=found) for k, found in seconds.items()]
+    return [Wider(k=k, judged=judged, seconds=found) for (k, judged), found in seconds.items()]
 
 
 # ---- what is not asked ----
@@ -179,6 +181,12 @@ class Overlap:
     seconds: float
     waiting: float
     """Seconds of the same decision where the world waits until all candidates are written."""
+    writing_alone: float
+    """Seconds that the writing took there."""
+
+    @property
+    def writing(self) -> float:
+        return _writing(self.calls)
 
     @property
     def hidden(self) -> float:
@@ -203,9 +211,9 @@ async def overlap(model: WholeAnswers, sizes: Sizes, *, k: int, times: int) -> l
     """In turns: with candidates as they come, and with all of them at the end."""
     found: list[Overlap] = []
     for turn in range(times):
-        seconds: list[float] = []
-        calls: list[list[Call]] = []
-        for kind in (Pouring, Writing):
+        seconds: dict[type[Writing], float] = {}
+        calls: dict[type[Writing], list[Call]] = {}
+        for kind in (Pouring, Writing) if turn % 2 else (Writing, Pouring):
             where = Situation.fresh(f"overlap-{turn}-{perf_counter()}", sizes)
             recorder = Recorder(model=model, sizes=sizes)
             proposed = where.action()
@@ -216,10 +224,20 @@ async def overlap(model: WholeAnswers, sizes: Sizes, *, k: int, times: int) -> l
                 recorder.calls.clear()
                 began = perf_counter()
                 await guarded.consider(where, where.action(), spare=True)
-                seconds.append(perf_counter() - began)
-                calls.append(recorder.calls)
-        found.append(Overlap(calls=calls[0], seconds=seconds[0], waiting=seconds[1]))
+                seconds[kind], calls[kind] = perf_counter() - began, recorder.calls
+        found.append(
+            Overlap(
+                calls=calls[Pouring],
+                seconds=seconds[Pouring],
+                waiting=seconds[Writing],
+                writing_alone=_writing(calls[Writing]),
+            )
+        )
     return found
+
+
+def _writing(calls: Sequence[Call]) -> float:
+    return sum(call.ended - call.began for call in calls if call.kind == "propose")
 
 
 def _union(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

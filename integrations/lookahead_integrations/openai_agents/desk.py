@@ -93,7 +93,7 @@ class Desk:
     """By the usage that a run counts: it is the same object for a run and for the agents that it calls as tools."""
     turns: OrderedDict[tuple[str, str], Turn] = field(default_factory=OrderedDict[tuple[str, str], Turn])
     open: OrderedDict[str, list[Session]] = field(default_factory=OrderedDict[str, list[Session]])
-    """Whose questions are open, by the id of the call that waits."""
+    """Whose questions are open, by the call that waits."""
     refused: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
     """Calls that were answered without being done: such an answer is not what a tool said."""
     tools: dict[str, Tool] = field(default_factory=dict[str, Tool])
@@ -123,7 +123,7 @@ class Desk:
         if known := self.known(context):
             return known
         call_id = action.call_id or ""
-        if waiting := self.open.get(call_id):
+        if waiting := self.open.get(_question(action)):
             return self.link(context, waiting[-1])
         since = time() - self.session.line.guard.policy.approval_seconds
         runs = [one.run for one in self.session.journal.waiting() if one.decision.proposed.call_id == call_id]
@@ -178,9 +178,8 @@ class Desk:
             self.turns[session.run, call_id] = turn
             trimmed(self.turns)
         waits = await turn.waits(call_id)
-        for name in turn.waiting:
-            known = self.open.setdefault(name, [])
-            if session not in known:
+        for _, one in turn.gates:
+            if one.call_id in turn.waiting and session not in (known := self.open.setdefault(_question(one), [])):
                 known.append(session)
         trimmed(self.open)
         return waits
@@ -198,13 +197,13 @@ class Desk:
                 held = await session.hold(action)
         if isinstance(held, Held) and held.asks and held.written and gate.approved(context):
             held = await session.answered(held, by=BY)
-        self._over(call_id, session)
+        self._over(action, session)
         return session, held
 
-    def _over(self, call_id: str, session: Session) -> None:
-        left = [one for one in self.open.pop(call_id, []) if one is not session]
+    def _over(self, action: Action, session: Session) -> None:
+        left = [one for one in self.open.pop(_question(action), []) if one is not session]
         if left:
-            self.open[call_id] = left
+            self.open[_question(action)] = left
 
     def refuse(self, call_id: str) -> None:
         self.refused[call_id] = None
@@ -213,6 +212,10 @@ class Desk:
     def learn(self, tool: Tool) -> None:
         effect = self.session.line.guard.policy.effect_of(tool.name, tool)
         self.tools[tool.name] = tool.model_copy(update={"effect": effect})
+
+
+def _question(action: Action) -> str:
+    return f"{action.call_id}:{action.digest}"
 
 
 def trimmed(kept: OrderedDict[Any, Any]) -> None:

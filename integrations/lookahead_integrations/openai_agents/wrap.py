@@ -9,10 +9,11 @@ from typing import Any, cast
 from agents import Agent, FunctionTool, Handoff, Model, RunContextWrapper
 from agents.agent import AgentBase
 
+from lookahead.adapters import real_functions
 from lookahead.errors import ConfigError, PermitError
 from lookahead.functions import ToolFunction
 from lookahead.host import ToolPath
-from lookahead.types import Action, Environment, Observation, State, Tool
+from lookahead.types import Tool
 from lookahead.wrap import Options
 from lookahead_integrations.nested import hidden
 from lookahead_integrations.openai_agents.desk import Desk
@@ -37,7 +38,7 @@ def wrap(agent: Agent[Any], options: Options) -> Agent[Any]:
     session = options.open(
         found.tools.values(),
         functions={} if dry else found.functions,
-        real=None if dry else _real(found.functions),
+        real=None if dry or not found.functions else real_functions(found.functions),
         propose=propose if sampled else None,
         paths=found.paths,
         host="OpenAI Agents SDK",
@@ -227,20 +228,6 @@ def _nothing_else(agent: Any, name: str) -> Any:
         return agent
 
     return invoke
-
-
-def _real(functions: Mapping[str, ToolFunction]) -> Environment | None:
-    """The functions as an environment, for worlds that ask the tool itself (its own dry-run flag)."""
-    if not functions:
-        return None
-    from lookahead.adapters import real_functions
-
-    real = real_functions(functions)
-
-    async def tools_for_real(state: State, action: Action, /) -> Observation:
-        return await real(state, action)
-
-    return tools_for_real
 
 
 def _is_bare(one: object) -> bool:

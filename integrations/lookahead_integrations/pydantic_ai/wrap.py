@@ -14,6 +14,7 @@ from pydantic_ai.tools import DeferredToolRequests
 from pydantic_ai.tools import Tool as AgentTool
 from pydantic_ai.toolsets import AbstractToolset, ExternalToolset, FunctionToolset, WrapperToolset
 
+from lookahead.adapters import real_functions
 from lookahead.errors import ConfigError
 from lookahead.functions import ToolFunction
 from lookahead.host import ToolPath
@@ -36,6 +37,7 @@ def wrap(agent: AbstractAgent[Any, Any], options: Options) -> AbstractAgent[Any,
     session = options.open(
         found.tools.values(),
         functions={} if dry else found.functions,
+        real=None if dry or not found.functions else real_functions(found.functions),
         propose=propose,
         paths=found.paths,
         host="Pydantic AI",

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 pytest.importorskip("agents")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from agents import (
     Agent,
@@ -20,19 +18,23 @@ from agents import (
     RunContextWrapper,
     Runner,
     RunState,
+    SQLiteSession,
     ToolGuardrailFunctionOutput,
     ToolInputGuardrail,
     UserError,
     function_tool,
+    set_trace_processors,
+    set_tracing_disabled,
 )
 from agents.testing import ScriptedModel, assistant_message, function_call
-from kit import Office, model, quiet, results, use
 from openai.types.responses import ResponseFunctionToolCall
 from pydantic import BaseModel
 
 from lookahead import BestOf, Journal, with_lookahead
 from lookahead.errors import ConfigError
 from lookahead.testing import ScriptedCritic, ScriptedWorld, Yes
+
+from .kit import Office, model, quiet, results, use
 
 pytestmark = pytest.mark.anyio
 
@@ -236,6 +238,59 @@ async def test_two_runs_of_one_agent_at_once_keep_apart_though_their_calls_have_
     await asyncio.gather(*(Runner.run(wrapped, f"for {who}") for who in "abab"))
     assert sorted(office.done) == ["write a", "write a", "write b", "write b"]
     assert len(wrapped.lookahead._conversations) == 4
+
+
+async def test_two_runs_that_ask_at_once_are_answered_each_for_itself():
+    def said(call: Any) -> Any:
+        text = str(call.input)
+        if "function_call_output" in text:
+            return [assistant_message("done")]
+        return [function_call("delete", {"path": "a" if "for a" in text else "b"}, call_id="same")]
+
+    office = Office()
+    agent = office.agent()
+    agent.model = Answering(said)
+    wrapped = with_lookahead(agent, **quiet(policy={"delete": "ask"}))
+    for run in await asyncio.gather(*(Runner.run(wrapped, f"for {who}") for who in "ab")):
+        state = run.to_state()
+        state.approve(run.interruptions[0])
+        assert (await Runner.run(wrapped, state)).final_output == "done"
+    assert office.done == ["delete a", "delete b"]
+
+
+async def test_a_question_of_an_agent_behind_another_is_answered_in_another_process(tmp_path: Path):
+    office = Office()
+
+    def agent(sub: list[Any], main: list[Any]) -> Any:
+        helper = office.agent(*sub, name="sub").as_tool("helper", "helps")
+        kept = quiet(policy={"delete": "ask"}, journal=Journal(tmp_path / "journal.db"))
+        return with_lookahead(Agent("main", tools=[helper], model=model(*main)), **kept)
+
+    first = agent([[use("delete", path="b")]], [[use("helper", input="x")]])
+    kept = (await Runner.run(first, "go")).to_state().to_string()
+    first.lookahead.journal.close()
+    second = agent(["helped"], ["done"])
+    state = await RunState.from_string(second, kept)
+    state.approve(state.get_interruptions()[0])
+    run = await Runner.run(second, state)
+    second.lookahead.journal.close()
+    assert (run.final_output, results(run), office.done) == ("done", ["helped"], ["delete b"])
+
+
+async def test_a_conversation_of_several_runs_is_named_after_its_group_and_kept_by_its_session():
+    office = Office()
+    wrapped = with_lookahead(office.agent([use("write", path="a")], "one", [use("write", path="b")], "two"), **quiet())
+    session = SQLiteSession("desk")
+    set_tracing_disabled(False)
+    set_trace_processors([])
+    try:
+        for goal in ("go", "go on"):
+            await Runner.run(wrapped, goal, session=session, run_config=RunConfig(group_id="tuesday"))
+    finally:
+        set_tracing_disabled(True)
+        session.close()
+    assert office.done == ["write a", "write b"]
+    assert [run.run.startswith("tuesday/") for run in wrapped.lookahead.journal.runs()].count(True) == 2
 
 
 class Answering(ScriptedModel):

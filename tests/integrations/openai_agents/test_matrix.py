@@ -1,22 +1,20 @@
 """The OpenAI Agents SDK: one cell for each ability, with the SDK itself and a model that says what its script says."""
 
 import asyncio
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("agents")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from agents import Agent, Runner, function_tool
-from kit import Office, quiet, results, use
 
 from lookahead import BestOf, with_lookahead
 from lookahead.host import ABILITIES
 from lookahead.testing import ScriptedCritic, ScriptedWorld, call
 from lookahead_integrations.openai_agents.host import HOST
+
+from .kit import Office, quiet, results, use
 
 pytestmark = pytest.mark.anyio
 

@@ -1,22 +1,20 @@
 """Every way from one agent to another: handed over to, called as a tool, hidden in a function, behind a server."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("agents")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from agents import Agent, Handoff, RunContextWrapper, Runner, WebSearchTool, function_tool, handoff
 from agents.mcp import MCPServer
-from kit import Office, model, quiet, results, use
 from mcp.types import CallToolResult, GetPromptResult, ListPromptsResult, TextContent
 from mcp.types import Tool as McpTool
 
 from lookahead import with_lookahead
 from lookahead.errors import ConfigError
+
+from .kit import Office, model, quiet, results, use
 
 pytestmark = pytest.mark.anyio
 DENY = {"policy": {"delete": "deny"}}

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -11,9 +10,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("pydantic_ai")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from office import Office, outcomes, quiet, results, use
 from pydantic import BaseModel
 from pydantic_ai import Agent, ModelRetry, RunContext
 from pydantic_ai.capabilities import HandleDeferredToolCalls
@@ -24,6 +21,8 @@ from pydantic_ai.toolsets import FunctionToolset
 
 from lookahead import BestOf, Journal, with_lookahead
 from lookahead.testing import ScriptedCritic, ScriptedWorld, Yes, call
+
+from .office import Office, outcomes, quiet, results, use
 
 pytestmark = pytest.mark.anyio
 ASKS: Any = [str, DeferredToolRequests]

@@ -1,16 +1,12 @@
 """Pydantic AI: one cell for each ability, with the framework itself and a model that says what its script says."""
 
 import asyncio
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("pydantic_ai")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from office import Office, outcomes, quiet, results, use
 from pydantic_ai import Agent
 from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults
 
@@ -18,6 +14,8 @@ from lookahead import BestOf, with_lookahead
 from lookahead.host import ABILITIES
 from lookahead.testing import ScriptedCritic, ScriptedWorld, call
 from lookahead_integrations.pydantic_ai.host import HOST
+
+from .office import Office, outcomes, quiet, results, use
 
 pytestmark = pytest.mark.anyio
 ASKS: Any = [str, DeferredToolRequests]

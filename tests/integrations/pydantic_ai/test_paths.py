@@ -1,15 +1,11 @@
 """Every way to a tool: toolsets of the agent, of a run, of an override; servers, native and outside tools; agents."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("pydantic_ai")
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from office import Office, outcomes, quiet, results, use
 from pydantic_ai import RunContext
 from pydantic_ai.agent import WrapperAgent
 from pydantic_ai.capabilities import AbstractCapability, NativeTool
@@ -21,6 +17,8 @@ from pydantic_core import SchemaValidator, core_schema
 
 from lookahead import with_lookahead
 from lookahead.errors import ConfigError
+
+from .office import Office, outcomes, quiet, results, use
 
 pytestmark = pytest.mark.anyio
 DENY = {"policy": {"*delete": "deny"}}

@@ -14,7 +14,15 @@ from typing import Any, Final, Self, cast
 import anyio
 import anyio.to_thread
 
-from lookahead.errors import ConfigError, ContextTooLong, ModelError, ModelNotFound, ModelOutOfMemory, ModelUnreachable
+from lookahead.errors import (
+    ConfigError,
+    ContextTooLong,
+    ModelError,
+    ModelNotFound,
+    ModelOutOfMemory,
+    ModelTimeout,
+    ModelUnreachable,
+)
 from lookahead.models.answer import Read, check_ended, ended_by, sound
 from lookahead.models.complete import completed
 from lookahead.models.failures import Asked, failures, kinds_of, named, said
@@ -29,7 +37,8 @@ from lookahead.types import Asking, Completion, Likely, Message, Sample, Usage
 _SECONDS: Final = 600.0
 _ALTERNATIVES: Final = 20
 """The most that vLLM reports at one place, unless it is told otherwise."""
-_UNWIND: Final = 5.0
+_UNWIND: Final = 0.05
+"""Seconds that a call which is given up waits for the engine to hear of it. What takes longer goes on alone."""
 _NOWHERE: Final = ("RepositoryNotFoundError", "GatedRepoError", "HFValidationError", "LocalEntryNotFoundError")
 
 # Two engines in one process must not take each other's requests for their own.
@@ -39,6 +48,7 @@ _numbers = itertools.count()
 class VLLMModel:
     """One model on one engine in this process. It starts at the first call, or with `async with`.
 
+    A call that has no time to wait for that fails. The start goes on without it, and a later call finds the engine.
     What is not said of the engine follows from the model and this machine, as in `lookahead serve`; whatever is named
     here is vLLM's own argument, and wins.
     """
@@ -46,7 +56,7 @@ class VLLMModel:
     def __init__(
         self, model: str, *, seconds: float = _SECONDS, trust_remote_code: bool = False, **arguments: Any
     ) -> None:
-        """`seconds` is the deadline of a call that names none; starting does not count."""
+        """`seconds` is the deadline of a call that names none; for such a call starting does not count."""
         if find_spec("vllm") is None:
             raise ConfigError(f"vLLM is not installed. Next: {INSTALL}")
         self._model = model
@@ -55,7 +65,8 @@ class VLLMModel:
         self._seconds = seconds
         self._engine: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._starting = anyio.Lock()
+        self._loading: asyncio.Task[Any] | None = None
+        self._given_up: set[asyncio.Task[Any]] = set()
         self._closed = False
         self._manners = Manners()
 
@@ -76,40 +87,80 @@ class VLLMModel:
         await self.aclose()
 
     async def start(self) -> None:
-        """Load the model, which takes its time. Others go on meanwhile."""
+        """Load the model, which takes its time. Others go on meanwhile, and so does the loading when nobody waits."""
         loop = _asyncio()
-        async with self._starting:
-            if self._closed:
-                raise ConfigError(f"{self.name} was closed: make a new VLLMModel")
-            if self._engine is not None and self._loop is not loop:
-                raise ConfigError(f"{self.name} belongs to another event loop: make one VLLMModel in each")
-            if self._engine is None:
-                self._loop = loop
-                # Not given up half-way: the engine's own processes would stay behind.
-                with anyio.CancelScope(shield=True):
-                    self._engine = await anyio.to_thread.run_sync(self._load)
+        if self._closed:
+            raise ConfigError(f"{self.name} was closed: make a new VLLMModel")
+        if self._loop not in (None, loop) and (self._engine is not None or self._loading is not None):
+            raise ConfigError(f"{self.name} belongs to another event loop: make one VLLMModel in each")
+        if self._engine is not None:
+            return
+        self._loop = loop
+        loading = self._loading
+        if loading is None:
+            loading = self._loading = loop.create_task(self._loaded(), name=f"loading {self.name}")
+            # What went wrong is told to whoever asks next, if nobody waits for it now.
+            loading.add_done_callback(lambda task: task.cancelled() or task.exception())
+        # Waiting for a task does not hand our cancellation on to it.
+        await asyncio.wait({loading})
+        if self._loading is loading:
+            self._loading = None
+        engine = loading.result()
+        if self._closed:
+            raise ConfigError(f"{self.name} was closed: make a new VLLMModel")
+        self._engine = engine
 
     async def aclose(self) -> None:
         self._closed = True
-        if self._engine is not None:
-            running, self._engine = self._engine, None
-            with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True):
+            loading, self._loading = self._loading, None
+            if loading is not None:
+                await asyncio.wait({loading})
+                if not loading.cancelled() and loading.exception() is None:
+                    self._engine = loading.result()
+            if self._engine is not None:
+                running, self._engine = self._engine, None
                 await anyio.to_thread.run_sync(running.shutdown)
 
     async def __call__(self, messages: Sequence[Message], asking: Asking, /) -> Completion:
         """The answer, within `asking.seconds`; a `ModelError` where there is none."""
-        await self.start()
+        began = anyio.current_time()
+        await self._ready(asking.seconds)
         seconds = asking.seconds or self._seconds
+        left = seconds - (anyio.current_time() - began if asking.seconds else 0.0)
 
         def who() -> Asked:
             return Asked(where="vLLM in this process", model=self._model, seconds=seconds)
 
-        with failures(who), anyio.fail_after(seconds):
+        with failures(who), anyio.fail_after(left):
             return await completed(
                 self._ask, tuple(messages), asking, manners=self._manners, who=who, model=self.name.partition(":")[2]
             )
 
     # ---- within ----
+
+    async def _ready(self, seconds: float | None) -> None:
+        """The engine is there, or the time is over."""
+        with anyio.move_on_after(seconds) as scope:
+            await self.start()
+        if scope.cancelled_caught:
+            raise ModelTimeout(
+                f"{self.name} is still being loaded, which takes longer than the {seconds:g} seconds of this call. "
+                "That goes on, and a later call finds it; or load it before the agent begins: `await model.start()`"
+            )
+
+    async def _loaded(self) -> Any:
+        """The engine, made in a thread. Where the event loop ends meanwhile, so does the engine, once it is there."""
+        # No task, which the end of the loop would cancel as well.
+        thread = asyncio.get_running_loop().run_in_executor(None, self._load)
+        try:
+            return await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            # Given up half-way, the engine's own processes would stay behind.
+            await asyncio.wait({thread})
+            if thread.exception() is None:
+                await asyncio.to_thread(thread.result().shutdown)
+            raise
 
     def _load(self) -> Any:
         for name, value in QUIET.items():
@@ -145,7 +196,9 @@ class VLLMModel:
         return told | mine
 
     async def _ask(self, messages: Sequence[Message], asking: Asking, n: int) -> Read:
-        prompt, tokens = await anyio.to_thread.run_sync(self._prompt, tuple(messages), asking.thinking)
+        prompt, tokens = await anyio.to_thread.run_sync(
+            self._prompt, tuple(messages), asking.thinking, abandon_on_cancel=True
+        )
         longest = int(self._engine.model_config.max_model_len)
         room = longest - len(tokens)
         if room <= 0:
@@ -204,6 +257,8 @@ class VLLMModel:
         finally:
             if not task.done():
                 task.cancel()
+                self._given_up.add(task)
+                task.add_done_callback(self._given_up.discard)
                 with anyio.CancelScope(shield=True):
                     await asyncio.wait({task}, timeout=_UNWIND)
         return task.result()

@@ -25,7 +25,7 @@ _PREFIX: Final = "LOOKAHEAD_"
 _ELSEWHERE: Final = (
     *("config", "debug", "sandbox", "no_sandbox", "examples", "api_key"),
     *("test_vllm_url", "test_vllm_model"),
-    *("example_url", "example_model"),
+    *("example_url", "example_model", "example_cli"),
 )
 """Variables that are read in other places, and here."""
 _PLACES: Final = ("directory", "sqlite")

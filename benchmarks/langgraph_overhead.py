@@ -172,12 +172,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=300, help="runs of each agent (default 300)")
     parser.add_argument("--where", help="a folder on the disk to measure (default: the one for temporary files)")
     parser.add_argument("--version", choices=["v1", "v2"], default="v2", help="of create_react_agent (default v2)")
-    parser.add_argument("--profile", action="store_true", help="where a guarded run spends its time; no table")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lookahead-langgraph-", dir=given.where) as where:
         folder = Path(where)
-        if given.profile:
-            return profiled(folder, given.version, given.rounds)
         print(f"{given.rounds} runs of each, in turn; medians in milliseconds; create_react_agent {given.version}\n")
         print("| three calls at once | bare | off | instant world | off / bare | instant / bare | the same, CPU time |")
         print("|---|---|---|---|---|---|---|")
@@ -207,27 +204,6 @@ def main() -> int:
     print(f"{choosing} where they change something.")
     print(f"\nWanted: off at most {OFF:g} x bare, instant world at most {GUARDED:g} x bare; 0 extra tokens for reads.")
     return 1 if missed or extra or not choosing else 0
-
-
-def profiled(folder: Path, version: str, rounds: int) -> int:
-    import cProfile
-    import pstats
-
-    graph = guarded(agent("keep", version), Journal(":memory:"))
-    for number in range(20):
-        graph.invoke(ASKED, thread(-number))
-
-    async def run() -> None:
-        for number in range(rounds):
-            await graph.ainvoke(ASKED, thread(number))
-
-    profile = cProfile.Profile()
-    profile.enable()
-    asyncio.run(run())
-    profile.disable()
-    pstats.Stats(profile).sort_stats("cumulative").print_stats(70)
-    pstats.Stats(profile).sort_stats("tottime").print_stats(40)
-    return 0
 
 
 if __name__ == "__main__":

@@ -50,7 +50,12 @@ class Framework:
 
 
 FRAMEWORKS = (
-    Framework(name="langgraph", package="langgraph", extras=("langgraph", "langchain"), besides=GRAPHS),
+    Framework(
+        name="langgraph",
+        package="langgraph",
+        extras=("langgraph", "langchain"),
+        besides=("langchain-openai>=1", *GRAPHS),
+    ),
     Framework(
         name="deepagents",
         package="deepagents",
@@ -69,8 +74,8 @@ FRAMEWORKS = (
     ),
     Framework(name="autogen", package="autogen-agentchat", extras=("autogen",), besides=("autogen-ext[openai]",)),
     Framework(name="google_adk", package="google-adk", extras=("google-adk",), besides=("litellm", "mcp")),
-    Framework(name="strands", package="strands-agents", extras=("strands",)),
-    Framework(name="inspect", package="inspect-ai", extras=("inspect",)),
+    Framework(name="strands", package="strands-agents", extras=("strands",), besides=("openai>=2",)),
+    Framework(name="inspect", package="inspect-ai", extras=("inspect",), besides=("openai>=2",)),
     Framework(name="claude", package="claude-agent-sdk", extras=("claude",)),
     Framework(name="crewai", package="crewai", extras=("crewai",)),
 )

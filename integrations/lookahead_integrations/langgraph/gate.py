@@ -5,19 +5,17 @@
 """
 
 import functools
-import inspect
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
-from langchain_core.messages import AIMessage, ToolCall, ToolMessage
+from langchain_core.messages import ToolCall
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp, ParentCommand
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import interrupt
-from pydantic import BaseModel, ValidationError
 
 from lookahead.act import ready
 from lookahead.errors import PermitError
@@ -30,11 +28,14 @@ from lookahead.types import GUARD, Action, Observation, State
 from lookahead_integrations.langgraph.leave import leave
 from lookahead_integrations.langgraph.messages import (
     action_of,
+    answered,
     injected,
     message_of,
+    messages_of,
     name_of_call,
     observation_of,
     state_of,
+    unfit,
     with_swap,
 )
 from lookahead_integrations.langgraph.questions import Reply, question, replies, tagged, untagged
@@ -60,6 +61,8 @@ class Call:
     said: Reply | None = None
     """What a person answered."""
     tried: int = 0
+    went_well: Any = None
+    """What it answered when it was done, for whoever asks for it once more."""
 
 
 @dataclass(kw_only=True)
@@ -204,6 +207,7 @@ class Gate:
             return await execute(request)  # there is no such tool: the host says so, and runs nothing
         if (known := self._answer_known(batch, request)) is not None:
             return known
+        given = batch
         batch, one = await self._found(batch, request, place)
         session = batch.session
         begun = one.held if isinstance(one.held, Answer) else await session.release(one.held)
@@ -223,7 +227,7 @@ class Gate:
             await session.failed(begun, error)
             raise
         await session.finish(begun, observation_of(result))
-        return self._said(batch, one, begun, request, result)
+        return self._ended(given, request, self._said(batch, one, begun, request, result))
 
     def run_here(self, batch: Batch | None, request: ToolCallRequest, execute: Execute, place: Place) -> Any:
         """The same in a thread of its own."""
@@ -231,6 +235,7 @@ class Gate:
             return execute(request)
         if (known := self._answer_known(batch, request)) is not None:
             return known
+        given = batch
         batch, one = self._found_here(batch, request, place)
         session = batch.session
         begun = one.held if isinstance(one.held, Answer) else ready(session.line.release(one.held, here=True))
@@ -250,9 +255,13 @@ class Gate:
             portal.call(session.failed, begun, error)
             raise
         session.finish_here(begun, observation_of(result))
-        return self._said(batch, one, begun, request, result)
+        return self._ended(given, request, self._said(batch, one, begun, request, result))
 
-    def _answer_known(self, batch: Batch | None, request: ToolCallRequest) -> ToolMessage | None:
+    def _answer_known(self, batch: Batch | None, request: ToolCallRequest) -> Any:
+        """Of a call that was answered already: refused, and sent here by a detour, or done, and asked for again."""
+        one = batch.calls.get(request.tool_call["id"] or "") if batch is not None else None
+        if one is not None and one.went_well is not None and self._same(one, request):
+            return one.went_well
         messages = batch.messages if batch is not None else messages_of(request.state)
         return answered(messages, request.tool_call)
 
@@ -279,6 +288,13 @@ class Gate:
             return None
         one.tried += 1
         return one if one.tried == 1 else None
+
+    def _ended(self, batch: Batch | None, request: ToolCallRequest, result: Any) -> Any:
+        """A wrapper may try again what failed; what went well is not done a second time."""
+        one = batch.calls.get(request.tool_call["id"] or "") if batch is not None else None
+        if one is not None and self._same(one, request) and not observation_of(result).failed:
+            one.went_well = result
+        return result
 
     def _same(self, one: Call, request: ToolCallRequest) -> bool:
         held = one.held.decision.proposed if isinstance(one.held, Answer) else one.held.action
@@ -318,7 +334,7 @@ class Gate:
                 if (known := self._results.get((batch.session.run, one.name))) is not None:
                     return known
         observation = answer.observation
-        if observation.imagined and request.tool is not None and (wrong := _unfit(request)):
+        if observation.imagined and request.tool is not None and (wrong := unfit(request.tool, request.tool_call)):
             observation = Observation(content=wrong, failed=True, origin=GUARD, effects=())
         elif observation.origin.kind == "guard" and one.said is not None and not one.said.yes:
             said = f": {one.said.message}" if one.said.message else ""
@@ -346,42 +362,8 @@ async def _kept(session: Session, one: Held | Answer) -> Held | Answer:
     return (await session.keep(one))[0] if isinstance(one, Held) else one
 
 
-def messages_of(state: Any, key: str = "messages") -> list[Any]:
-    """The conversation in a graph's state, of whatever kind that is."""
-    found: Any = state
-    if isinstance(state, Mapping):
-        found = cast(Mapping[str, Any], state).get(key)
-    elif not isinstance(state, list):
-        found = getattr(state, key, None)
-    return cast(list[Any], found) if isinstance(found, list) else []
-
-
-def answered(messages: Sequence[Any], call: ToolCall) -> ToolMessage | None:
-    """What a call of the last turn was answered already, by somebody before us: whoever refused it meant it."""
-    for message in reversed(messages):
-        if isinstance(message, ToolMessage) and message.tool_call_id == call["id"]:
-            return message
-        if isinstance(message, AIMessage):
-            return None
-    return None
-
-
 def _why(stopped: BaseException) -> str:
     return f"the tool stopped to ask ({type(stopped).__name__})"
-
-
-def _unfit(request: ToolCallRequest) -> str:
-    """What is wrong with the arguments, in a dry run, where no tool is there to say it."""
-    tool = request.tool
-    schema = cast(Any, tool.tool_call_schema) if tool is not None else None
-    if not inspect.isclass(schema) or not issubclass(schema, BaseModel):
-        return ""
-    try:
-        schema.model_validate(request.tool_call["args"])
-    except ValidationError as cause:
-        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in cause.errors())
-        return f"Error: the arguments do not fit {request.tool_call['name']!r}: {said}. Please fix them and try again."
-    return ""
 
 
 __all__ = ["Batch", "Call", "Gate", "messages_of"]

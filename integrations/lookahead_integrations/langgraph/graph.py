@@ -5,11 +5,10 @@ from importlib import import_module
 from typing import Any, Final, cast
 
 from langchain_core.language_models import BaseLanguageModel
-from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
+from langchain_core.runnables import RunnableBinding, RunnableSequence
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.tools import BaseTool
 from langgraph.prebuilt import ToolNode
-from langgraph.pregel import Pregel
 
 from lookahead.errors import ConfigError
 from lookahead.host import ToolPath
@@ -25,6 +24,7 @@ from lookahead_integrations.langgraph.stubs import functions_of, stub
 from lookahead_integrations.nested import hidden
 
 _runnables: Any = import_module("langgraph._internal._runnable")
+Pregel: Final[type[Any]] = import_module("langgraph.pregel").Pregel
 RunnableSeq: Final[type[Any]] = _runnables.RunnableSeq
 RunnableCallable: Final[type[Any]] = _runnables.RunnableCallable
 
@@ -85,7 +85,7 @@ class Walk:
             return
         dry = graph.copy({"nodes": dict(graph.nodes), "store": None, "cache": None, "checkpointer": None})
         for name, node in calling.items():
-            key = str(cast(Any, node.bound)._messages_key)
+            key = str(node.bound._messages_key)
             node.bound.policy = OwnPolicy(graph=dry, tools=name, stops=tuple(calling), messages_key=key)
 
     def bound(self, bound: Any, at: str) -> Any:
@@ -96,7 +96,7 @@ class Walk:
         if isinstance(bound, BaseTool):
             return SingleTool.of(self._own(bound, at), self.gate)
         if isinstance(bound, RunnableSequence | RunnableSeq):
-            return self._steps(cast(Any, bound), at)
+            return self._steps(bound, at)
         if isinstance(bound, RunnableBindingBase):
             inner = self.bound(cast(Any, bound).bound, at)
             binding = cast(Any, bound)
@@ -121,7 +121,7 @@ class Walk:
         self.paths.append(ToolPath(tool=tool.name, where=at, why=why))
         if self.dry:
             return stub(tool)
-        own = rewritten(tool, lambda agent: self.graph(agent, f"{at}/{tool.name}/"))
+        own = rewritten(tool, lambda agent: self.graph(agent, _called(agent, f"{at}/{tool.name}/")))
         self._inside(tool, f"{at}/{tool.name}", "langchain_core")
         return own
 
@@ -156,6 +156,11 @@ class Walk:
             self.paths.append(path)
 
 
+def _called(agent: Any, at: str) -> str:
+    """Where an agent inside a tool is; by its own name, where it was given one."""
+    return at if agent.name in (None, "", "LangGraph") else f"{at}{agent.name}/"
+
+
 def _stops(one: object) -> bool:
     """What is of interest in a closure, or leads nowhere: a model that was told of tools does not call them."""
     if isinstance(one, BaseTool | Pregel | ToolNode | BaseLanguageModel):
@@ -175,4 +180,4 @@ def tools_in(graph: Any) -> list[BaseTool]:
     return found
 
 
-__all__ = ["Runnable", "wrap"]
+__all__ = ["wrap"]

@@ -3,11 +3,13 @@
 import dis
 import functools
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import CellType, CodeType, FunctionType
 from typing import Any, Final, cast
 
 from langchain_core.tools import BaseTool
-from langgraph.pregel import Pregel
+
+Pregel: Final[type[Any]] = import_module("langgraph.pregel").Pregel
 
 Guarded = Callable[[Any], Any]
 
@@ -69,7 +71,7 @@ def _value(value: Any, guarded: Guarded, depth: int) -> Any:
     if type(value) is dict:
         items = cast(dict[Any, Any], value)
         other = {key: _value(item, guarded, depth + 1) for key, item in items.items()}
-        return value if all(other[key] is items[key] for key in items) else other
+        return items if all(other[key] is items[key] for key in items) else other
     if type(value) in (list, tuple):
         parts = cast("list[Any] | tuple[Any, ...]", value)
         others = [_value(item, guarded, depth + 1) for item in parts]

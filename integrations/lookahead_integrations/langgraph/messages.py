@@ -1,5 +1,6 @@
 """Between the host's messages and the line's nouns, the same each time, so that a resume finds its own."""
 
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -229,6 +230,39 @@ def with_swap(result: Any, decision: Decision, call: ToolCall) -> Any:
     said = f"{notice}\n{content}" if isinstance(content, str) else [{"type": "text", "text": notice}, *content]
     metadata = {**result.response_metadata, MARK: _swapped(decision)}
     return result.model_copy(update={"content": said, "response_metadata": metadata})
+
+
+def messages_of(state: Any, key: str = "messages") -> list[Any]:
+    """The conversation in a graph's state, of whatever kind that is."""
+    found: Any = state
+    if isinstance(state, Mapping):
+        found = cast(Mapping[str, Any], state).get(key)
+    elif not isinstance(state, list):
+        found = getattr(state, key, None)
+    return cast(list[Any], found) if isinstance(found, list) else []
+
+
+def answered(messages: Sequence[Any], call: ToolCall) -> ToolMessage | None:
+    """What a call of the last turn was answered already, by somebody before us: whoever refused it meant it."""
+    for message in reversed(messages):
+        if isinstance(message, ToolMessage) and message.tool_call_id == call["id"]:
+            return message
+        if isinstance(message, AIMessage):
+            return None
+    return None
+
+
+def unfit(tool: BaseTool, call: ToolCall) -> str:
+    """What is wrong with the arguments, in a dry run, where no tool is there to say it."""
+    schema = cast(Any, tool.tool_call_schema)
+    if not inspect.isclass(schema) or not issubclass(schema, BaseModel):
+        return ""
+    try:
+        schema.model_validate(call["args"])
+    except ValidationError as cause:
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in cause.errors())
+        return f"Error: the arguments do not fit {call['name']!r}: {said}. Please fix them and try again."
+    return ""
 
 
 __all__ = ["MARK", "action_of", "injected", "message_of", "name_of_call", "observation_of"]

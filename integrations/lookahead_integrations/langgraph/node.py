@@ -54,8 +54,8 @@ class GuardedToolNode(ToolNode):
         bases = (cls,) if type(node) is ToolNode else (cls, type(node))
         # By the name of what it stands for: a drawing of the graph is the same.
         kind = type(type(node).__name__, bases, {"__module__": type(node).__module__})
-        made: Any = cast(Any, kind).__new__(kind)
-        vars(made).update(vars(node))
+        made: Any = object.__new__(kind)
+        made.__dict__.update(vars(node))
         made.func, made.afunc = made._func, made._afunc
         made._tools_by_name = dict(tools)
         outer, outer_async = made._wrap_tool_call, made._awrap_tool_call
@@ -66,7 +66,7 @@ class GuardedToolNode(ToolNode):
 
     def _around(self, outer: Wrapper | None) -> Wrapper:
         def inner(request: ToolCallRequest, execute: Callable[[ToolCallRequest], Any]) -> Any:
-            return self.gate.run_here(_batch.get(), request, execute, Place.of(request.runtime.config))
+            return self.gate.run_here(_batch.get(), request, execute, Place.of(cast(Any, request).runtime.config))
 
         if outer is None:
             return inner
@@ -74,7 +74,7 @@ class GuardedToolNode(ToolNode):
 
     def _around_async(self, outer: Wrapper | None, outer_async: AsyncWrapper | None) -> AsyncWrapper | None:
         async def inner(request: ToolCallRequest, execute: Callable[[ToolCallRequest], Awaitable[Any]]) -> Any:
-            return await self.gate.run(_batch.get(), request, execute, Place.of(request.runtime.config))
+            return await self.gate.run(_batch.get(), request, execute, Place.of(cast(Any, request).runtime.config))
 
         if outer_async is not None:
 
@@ -106,7 +106,7 @@ class GuardedToolNode(ToolNode):
 
     async def _arun_one(self, call: ToolCall, input_type: Any, tool_runtime: Any) -> Any:
         try:
-            return await super()._arun_one(call, input_type, tool_runtime)
+            return await _bare(super())._arun_one(call, input_type, tool_runtime)
         except Exception as error:
             # Raised when its siblings have ended: they would else go on beside whatever comes next.
             return _Raised(error)
@@ -115,7 +115,7 @@ class GuardedToolNode(ToolNode):
         for one in outputs:
             if isinstance(one, _Raised):
                 raise one.error
-        return super()._combine_tool_outputs(outputs, input_type)
+        return _bare(super())._combine_tool_outputs(outputs, input_type)
 
     @contextmanager
     def _standing(self, input: Any, config: RunnableConfig) -> Generator[None]:
@@ -188,6 +188,11 @@ class GuardedToolNode(ToolNode):
         return calls
 
 
+def _bare(node: Any) -> Any:
+    """What the framework keeps to itself, and does not type."""
+    return node
+
+
 @dataclass(frozen=True)
 class _Raised:
     error: Exception
@@ -196,7 +201,7 @@ class _Raised:
 def _values(state: Any) -> Mapping[str, Any]:
     if isinstance(state, Mapping):
         return cast(Mapping[str, Any], state)
-    return dict(state) if isinstance(state, BaseModel) else vars(state)
+    return cast(dict[str, Any], dict(state) if isinstance(state, BaseModel) else vars(state))
 
 
 class _speaking:

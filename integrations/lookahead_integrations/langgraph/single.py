@@ -51,7 +51,7 @@ def _update(done: Any) -> Any:
     if not isinstance(done, ToolMessage):
         return done
     mark = cast(dict[str, Any], done.response_metadata.get(MARK) or {})
-    if mark.get("imagined") and isinstance(structured := cast(Any, done.artifact)["structured"], dict):
+    if mark.get("imagined") and isinstance(structured := done.artifact["structured"], dict):
         return cast(Any, structured)
     raise Refused(str(cast(Any, done).content), cast(Any, mark.get("decision")))
 

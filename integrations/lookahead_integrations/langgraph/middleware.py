@@ -44,8 +44,8 @@ except ImportError as missing:
     ) from missing
 
 from lookahead_integrations.langgraph.candidates import Ask, rivals_wanted, unanswered
-from lookahead_integrations.langgraph.gate import Batch, Gate, messages_of
-from lookahead_integrations.langgraph.messages import MARK
+from lookahead_integrations.langgraph.gate import Batch, Gate
+from lookahead_integrations.langgraph.messages import MARK, messages_of
 from lookahead_integrations.langgraph.middleware_choice import Choosing, Chosen
 from lookahead_integrations.langgraph.middleware_decisions import critic_of
 from lookahead_integrations.langgraph.middleware_tools import Tools, as_tool, stop_what_is_inside

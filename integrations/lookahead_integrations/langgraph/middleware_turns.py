@@ -13,8 +13,8 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from lookahead.guard import new_id
 from lookahead.held import Held
 from lookahead.permit import Answer
-from lookahead_integrations.langgraph.gate import Batch, messages_of
-from lookahead_integrations.langgraph.messages import MARK
+from lookahead_integrations.langgraph.gate import Batch
+from lookahead_integrations.langgraph.messages import MARK, messages_of
 from lookahead_integrations.langgraph.questions import Reply
 from lookahead_integrations.langgraph.tick import Place
 

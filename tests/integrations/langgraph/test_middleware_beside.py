@@ -22,7 +22,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
-from lookahead import BestOf, Journal
+from lookahead import BestOf, Journal, with_lookahead
 from lookahead.errors import ConfigError, PermitError
 from lookahead.testing import ScriptedCopy, ScriptedCritic, ScriptedWorld
 from lookahead_integrations.langgraph import LookaheadMiddleware
@@ -228,6 +228,11 @@ def test_what_went_well_is_not_done_again_whoever_asks_for_it(how: str):
     said = run(create_agent(turns(puts(1)), real.tools(), middleware=[Twice(), guarding()]), ASKED, how=how)
     assert real.done == ["put 1"]
     assert answers(said)[0].content == "did put 1"
+    bare = create_agent(turns(puts(2)), real.tools(), middleware=[Twice()])
+    world = ScriptedWorld(script={"*": "as imagined"})
+    said = run(with_lookahead(bare, world=world, journal=Journal(":memory:")), ASKED, how=how)
+    assert real.done == ["put 1", "put 2"]
+    assert answers(said)[0].content == "did put 2"
 
 
 @HOW

@@ -129,7 +129,7 @@ def name_of(tool: Any) -> str:
 
 def is_async(tool: Any) -> bool:
     function = getattr(tool, "func", None)
-    kind = cast(Any, tool.__class__)
+    kind = tool.__class__
     return kind._arun not in (_base.BaseTool._arun, _base.Tool._arun) or inspect.iscoroutinefunction(function)
 
 

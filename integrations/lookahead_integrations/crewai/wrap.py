@@ -146,7 +146,7 @@ class Copies:
             self.paths.append(ToolPath(tool=known.name, where=where))
         if not self.dry:
             self.shop.real[known.name] = tool
-        if callable(function := getattr(tool, "func", None)):
+        if not self.dry and callable(function := getattr(tool, "func", None)):
             self.functions[known.name] = ToolFunction(function=function, name=name_of(tool))
         made = self._done[id(tool)] = GuardedTool.of(tool, self.shop, dry=self.dry)
         return made

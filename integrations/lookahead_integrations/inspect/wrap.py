@@ -20,19 +20,21 @@ def wrap(agent: Any, options: Options) -> Any:
     if hasattr(agent, "lookahead"):
         raise ConfigError("this is guarded already: wrap the outermost agent, once")
     dry = options.mode == "dry-run"
-    made = Made(options, dry)
-    wrapped = made.task(agent) if isinstance(agent, _task.Task) else made.rebuild.made(agent)
+    made = Made(dry)
+    # It knows what was given: nothing that is handed back may lead to it.
+    rebuild = Rebuild(guard=made.guard, source=made.source)
+    wrapped = _task_of(agent, rebuild) if isinstance(agent, _task.Task) else rebuild.made(agent)
     session = options.open(
-        made.rebuild.tools.values(),
-        functions=made.functions,
-        paths=made.rebuild.paths,
+        rebuild.tools.values(),
+        functions={} if dry else made.functions,
+        paths=rebuild.paths,
         host="Inspect AI",
         host_asks=True,
     )
     made.calls = Calls(
         session=session,
         real=made.real,
-        known={*made.rebuild.tools, *made.rebuild.steers},
+        known={*rebuild.tools, *rebuild.steers},
         asks_itself=options.approve is not None,
     )
     if isinstance(agent, _task.Task):
@@ -46,6 +48,13 @@ def wrap(agent: Any, options: Options) -> Any:
         wrapped = _ToolTuple(cast(tuple[Any, ...], wrapped))
     cast(Any, wrapped).lookahead = session
     return wrapped
+
+
+def _task_of(task: Any, rebuild: Rebuild) -> Any:
+    new = copy.copy(task)
+    new.solver = rebuild.made(task.solver)
+    new.setup = rebuild.made(task.setup) if task.setup is not None else None
+    return new
 
 
 def closed(solver: Any, calls: Calls) -> Any:
@@ -72,26 +81,19 @@ class _ToolTuple(tuple[Any, ...]):
 class Made:
     """Makes the guarded tools, before there is a session for them to talk to."""
 
-    def __init__(self, options: Options, dry: bool) -> None:
+    def __init__(self, dry: bool) -> None:
         self.dry = dry
         self.calls: Calls | None = None
         self.real: dict[str, Any] = {}
         self.functions: dict[str, ToolFunction] = {}
-        self.rebuild = Rebuild(guard=self.guard, source=self.source)
-
-    def task(self, task: Any) -> Any:
-        new = copy.copy(task)
-        new.solver = self.rebuild.made(task.solver)
-        new.setup = self.rebuild.made(task.setup) if task.setup is not None else None
-        return new
 
     def guard(self, definition: Any, tool: ToolFunction) -> Any:
         if getattr(definition.tool, "lookahead_guards", False):
             raise ConfigError(f"{definition.name!r} is guarded already: wrap the outermost agent, once")
-        self.functions[tool.name] = tool
         shown = ToolFunction(function=_signature_of(definition.tool), name=tool.name)
         real = None
         if not self.dry:
+            self.functions[tool.name] = tool
             real = self.real[tool.name] = definition.tool
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:

@@ -33,7 +33,7 @@ def wrap(agent: Any, options: Options) -> Any:
     run = _run_of(agent)
     session = options.open(
         found.tools.values(),
-        functions=found.functions,
+        functions={} if options.mode == "dry-run" else found.functions,
         propose=propose,
         run=run,
         paths=found.paths,

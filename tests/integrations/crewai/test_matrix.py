@@ -14,6 +14,7 @@ from lookahead.errors import ConfigError
 from lookahead.host import ABILITIES
 from lookahead.testing import No, ScriptedCritic, ScriptedWorld, Yes, call
 from lookahead_integrations.crewai.host import HOST
+from lookahead_integrations.nested import hidden
 
 from .fakes import Office, results, use
 
@@ -103,7 +104,8 @@ def test_cell_dry_run() -> None:
     assert results(wrapped) == ["as imagined", "as imagined"]
     assert wrapped.tools[1].run(path="c") == "as imagined"
     assert wrapped.tools[1].to_structured_tool().invoke({"path": "c"}) == "as imagined"
-    assert all(one._real is None for one in wrapped.tools)
+    for real, stub in zip(office.tools, wrapped.tools, strict=True):
+        assert not hidden(stub, lambda one, real=real: one is real or one is real.func, framework="-")
     assert office.done == []
 
 

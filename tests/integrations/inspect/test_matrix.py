@@ -19,6 +19,7 @@ from lookahead.errors import ConfigError
 from lookahead.host import ABILITIES
 from lookahead.testing import No, ScriptedCritic, ScriptedWorld, Yes, call
 from lookahead_integrations.inspect.host import HOST
+from lookahead_integrations.nested import hidden
 
 from .fakes import Office, model, results, use
 
@@ -141,6 +142,8 @@ async def test_a_dry_run_of_a_list_of_tools() -> None:
     office = Office()
     tools = with_lookahead(office.tools, **quiet(mode="dry-run"))
     assert await tools[1](path="c") == "as imagined"
+    for real, stub in zip(office.tools, tools, strict=True):
+        assert not hidden(stub, lambda one, real=real: one is real, framework="-")
     assert office.done == []
 
 

@@ -115,6 +115,7 @@ def test_there_are_no_abstract_base_classes_and_no_mocks():
 PART_OF = {
     "google": "google_adk",
     "langchain_core": "langchain",
+    "opentelemetry": "opentelemetry_api",
     "pydantic_core": "pydantic",
     "referencing": "jsonschema",
     "sniffio": "trio",

@@ -494,6 +494,6 @@ def test_a_chat_model_imagines_as_a_world():
     imagining = Script(says=lambda messages: AIMessage("<predicted_observation>did put 1</predicted_observation>"))
     middleware = guarding(world=imagining)
     said = run(agent(turns(puts(1)), real, middleware), ASKED)
-    assert real.done == ["put 1"]
+    assert real.done == ["put 1"], answers(said)[0].content
     assert imagining.asked >= 1
     assert isinstance(answers(said)[0], ToolMessage)

@@ -511,6 +511,33 @@ async def test_instructions_and_demonstrations_stand_in_the_system_prompt():
         assert text in system.content
 
 
+async def test_candidates_share_the_past_as_it_was_written_once():
+    written: list[int] = []
+
+    def block(action: Action) -> str:
+        written.append(len(written))
+        return f"{action.tool} {action.arguments}"
+
+    grounds = iter(["one", "one", "one", "other"])
+
+    async def ground(state: State, action: Action) -> Ground:
+        return Ground(instruction=next(grounds))
+
+    model = ScriptedModel(tagged("fine"))
+    state = STATE.then(WRITE, Observation(content="first")).then(WRITE, Observation(content="second"))
+    world = LanguageWorld(model, domain=Domain(name="mcp", block=block), grounding=ground)
+    for path in "abc":
+        await world(state, call("write", path=path))
+    assert len(written) == 2 + 3
+    pasts = [[message.content for message in messages[:-1]] for messages, _ in model.asked]
+    assert pasts[0] == pasts[1] == pasts[2]
+    assert [path in messages[-1].content for path, (messages, _) in zip("abc", model.asked, strict=True)] == [True] * 3
+    # Another ground is another past, also of the same state; so is the next state's.
+    await world(state, call("write", path="d"))
+    assert "other" in model.asked[-1][0][0].content
+    assert len(written) == 5 + 3
+
+
 @pytest.mark.parametrize("domain", ["mcp", Domain(name="mcp"), None])
 async def test_prompts_of_somebody_else_stand_in_place_of_ours(domain: Domain | str | None):
     model = ScriptedModel(tagged("fine"))

@@ -31,7 +31,7 @@ from lookahead.types import (
 from lookahead.worlds.language.agreement import loudest, share_of
 from lookahead.worlds.language.answers import Answers, read
 from lookahead.worlds.language.grounding import Ground, Grounds
-from lookahead.worlds.language.prompting import prompt
+from lookahead.worlds.language.prompting import Pasts, prompt
 from lookahead.worlds.language.prose import Manners
 from lookahead.worlds.language.sharing import Shared
 from lookahead.worlds.language.trimming import Count, Remembering
@@ -100,6 +100,7 @@ class LanguageWorld:
         self._count = Remembering(count)
         self._shared: Shared[Observation] = Shared()
         self._manners = Manners()
+        self._pasts = Pasts()
 
     @property
     def name(self) -> str:
@@ -136,7 +137,7 @@ class LanguageWorld:
     async def _imagine(self, state: State, action: Action, until: float) -> Observation:
         domain = self._domain_of(state, action)
         ground = await self._ground(state, action)
-        messages = prompt(domain, state, action, ground, room=self._room, count=self._count)
+        messages = prompt(self._pasts.of(domain, state, ground), action, room=self._room, count=self._count)
         question = Question(domain=domain, state=state, action=action, messages=messages, until=until)
         try:
             return await self._answered(question)
@@ -172,7 +173,7 @@ class LanguageWorld:
         last = rollout.steps[-1]
         state = after(state, rollout.model_copy(update={"steps": rollout.steps[:-1]}))
         domain, ground = self._domain_of(state, last.action), await self._ground(state, last.action)
-        chat = prompt(domain, state, last.action, ground, room=self._room, count=self._count)
+        chat = prompt(self._pasts.of(domain, state, ground), last.action, room=self._room, count=self._count)
         return (*chat, Message(role="assistant", content=domain.foretold(last.observation)))
 
     def _domain_of(self, state: State, action: Action) -> Domain:

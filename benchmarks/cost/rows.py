@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 
 from ours import Agent, Listed, Pouring, Writing, agent, fine
 from recording import Call, Counters, Recorder, WholeAnswers, tokens_of
@@ -101,6 +101,8 @@ class Wider:
     k: int
     judged: bool
     seconds: Sequence[float]
+    own: Sequence[float]
+    """Of these, what this process computed: all that is ours, the requests' writing and reading included."""
 
     @property
     def median(self) -> float:
@@ -111,6 +113,7 @@ async def wider(model: WholeAnswers, sizes: Sizes, *, ks: Sequence[int], times: 
     """One candidate and many, in turns, each on an episode whose past the server knows."""
     kinds = [(k, judged) for judged in (False, True) for k in ks]
     seconds: dict[tuple[int, bool], list[float]] = {kind: [] for kind in kinds}
+    own: dict[tuple[int, bool], list[float]] = {kind: [] for kind in kinds}
     for turn in range(times + 1):
         for k, judged in kinds:
             where = Situation.fresh(f"wider-{turn}-{k}-{perf_counter()}", sizes)
@@ -120,13 +123,14 @@ async def wider(model: WholeAnswers, sizes: Sizes, *, ks: Sequence[int], times: 
                 for step in range(2):
                     actions = rivals(where, k)
                     known.actions = actions[1:]
-                    began = perf_counter()
+                    began, computed = perf_counter(), process_time()
                     await guarded.consider(where, actions[0])
                     # The first turn warms up, and the first step tells the server the past.
                     if step and turn:
                         seconds[k, judged].append(perf_counter() - began)
+                        own[k, judged].append(process_time() - computed)
                     where = where.then(actions[0], where.text(sizes["forecast"]))
-    return [Wider(k=k, judged=judged, seconds=found) for (k, judged), found in seconds.items()]
+    return [Wider(k=k, judged=judged, seconds=seconds[k, judged], own=own[k, judged]) for k, judged in kinds]
 
 
 # ---- what is not asked ----

@@ -81,11 +81,13 @@ async def later(report: Report, model: WholeAnswers, given: argparse.Namespace) 
 
 
 async def wide(report: Report, model: WholeAnswers, given: argparse.Namespace) -> None:
-    report.say(f"\n## {given.many} candidates beside one\n", "| candidates | seconds | all |", "|---|---|---|")
+    report.say(f"\n## {given.many} candidates beside one\n")
+    report.say("| candidates | seconds | computed by us | all |", "|---|---|---|---|")
     rows = await wider(model, given.sizes, ks=(1, given.many), times=max(7, given.times))
     for row in rows:
         judge = "world and one-token critic" if row.judged else "world alone"
-        report.say(f"| {row.k}, {judge} | {row.median:.3f} | {', '.join(f'{one:.3f}' for one in row.seconds)} |")
+        every = ", ".join(f"{one:.3f}" for one in row.seconds)
+        report.say(f"| {row.k}, {judge} | {row.median:.3f} | {statistics.median(row.own):.3f} | {every} |")
     alone, whole = (
         next(row.median for row in rows if row.judged is judged and row.k == given.many)
         / next(row.median for row in rows if row.judged is judged and row.k == 1)

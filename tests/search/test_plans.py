@@ -153,4 +153,4 @@ async def test_a_failed_future_is_not_followed_further():
     world = world_of(lambda state, action: "ok" if action != go("b") else RuntimeError("dark"))
     considered = await BestOf(2, depth=2)(thinking(world, Planner("x", "bc")), STATE, go("a"))
     assert paths(considered) == ["ax", ""]
-    assert [action.arguments["to"] for _, action in world.asked] == ["a", "b", "x"]
+    assert sorted(action.arguments["to"] for _, action in world.asked) == ["a", "b", "x"]

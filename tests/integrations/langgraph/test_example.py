@@ -1,12 +1,9 @@
 """The example runs offline, and with an endpoint by setting two variables."""
 
 import runpy
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from loopback import endpoint
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "agents" / "langgraph.py"

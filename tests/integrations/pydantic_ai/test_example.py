@@ -1,13 +1,11 @@
 """The example runs offline, and with an endpoint by setting two variables."""
 
 import runpy
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("pydantic_ai")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from loopback import endpoint
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "agents" / "pydantic_ai.py"

@@ -23,7 +23,7 @@ from lookahead.testing import call
 from lookahead.types import Message, Observation, Rollout, State
 from lookahead.worlds.language import LanguageWorld
 from lookahead.worlds.language.grounding import Ground
-from lookahead.worlds.language.prompting import prompt
+from lookahead.worlds.language.prompting import Pasts, prompt
 
 pytestmark = pytest.mark.anyio
 
@@ -180,7 +180,7 @@ async def test_the_verdict_is_asked_for_behind_the_very_prompt_that_the_world_se
     def transcript(state: State, rollout: Rollout) -> list[Message]:
         action = rollout.steps[-1].action
         said = Message(role="assistant", content=domain.observation(rollout.steps[-1].observation))
-        return [*prompt(domain, state, action, Ground(), room=90_000, count=len), said]
+        return [*prompt(Pasts().of(domain, state, Ground()), action, room=90_000, count=len), said]
 
     with serving(answers) as endpoint:
         async with endpoint.model() as model:

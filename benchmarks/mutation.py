@@ -28,13 +28,18 @@ FOREIGN = ("pytest", "hypothesis.stateful", "trio", "pydantic", "inline_snapshot
 LINE = ("tests/test_act.py", "tests/test_permit.py", "tests/test_approval.py")
 JOURNAL = tuple(
     f"tests/journal/test_{name}.py"
-    for name in ("append", "capture", "views", "doubt", "approvals", "chain", "portable", "pruning", "files")
+    for name in (
+        *("append", "capture", "views", "doubt", "approvals", "overtaken", "entries", "chain", "portable", "pruning"),
+        "files",
+    )
 )
+HOLD = ("tests/journal/test_hold.py", "tests/journal/test_hold_locks.py")
+BUSY = ("tests/journal/test_disks.py", "tests/journal/test_store_log.py", "tests/journal/test_processes_busy.py")
 
 TESTS: dict[str, Sequence[str]] = {
-    "lookahead/guard.py": ("tests/test_guard.py",),
+    "lookahead/guard.py": ("tests/test_guard.py", "tests/test_guard_messages.py", "tests/test_guard_hazards.py"),
     "lookahead/policy.py": ("tests/test_policy.py",),
-    "lookahead/planner.py": ("tests/test_planner.py", "tests/search"),
+    "lookahead/planner.py": ("tests/test_planner.py", "tests/test_planner_reading.py", "tests/search"),
     "lookahead/permit.py": ("tests/test_permit.py", "tests/test_act.py"),
     "lookahead/act.py": LINE,
     "lookahead/approval.py": ("tests/test_approval.py", "tests/test_act.py"),
@@ -42,8 +47,8 @@ TESTS: dict[str, Sequence[str]] = {
     "lookahead/refusal.py": ("tests/test_refusal.py", "tests/test_permit.py", "tests/test_act.py"),
     "lookahead/session.py": ("tests/test_session.py", "tests/test_adapters.py"),
     "lookahead/adapters.py": ("tests/test_adapters.py", "tests/test_wrap.py"),
-    "lookahead/journal/store.py": (*JOURNAL, "tests/journal/test_disks.py", "tests/journal/test_hold.py"),
-    "lookahead/journal/hold.py": ("tests/journal/test_hold.py", "tests/journal/test_files.py"),
+    "lookahead/journal/store.py": (*JOURNAL, *HOLD, *BUSY),
+    "lookahead/journal/hold.py": (*HOLD, "tests/journal/test_files.py"),
     "lookahead/journal/owner.py": ("tests/journal/test_owner.py", "tests/journal/test_doubt.py"),
     "lookahead/journal/*.py": JOURNAL,
     "lookahead/ledger/*.py": ("tests/ledger",),
@@ -151,15 +156,7 @@ def main() -> int:
     given = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
-    for name in (
-        "pytest",
-        "hypothesis",
-        "hypothesis.stateful",
-        "trio",
-        "pydantic",
-        "inline_snapshot",
-        "anyio.from_thread",
-    ):
+    for name in FOREIGN:
         importlib.import_module(name)
     kept: dict[str, str] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     chosen: dict[str, list[Mutant]] = {}

@@ -88,6 +88,7 @@ def test_refused_calls_wait_for_a_person(journal: Journal, make: Any) -> None:
     journal.append(make.refused("c1", "b1", "veto"), make.refused("c2", "b2", "ask"), make.refused("c3", None))
     journal.append(make.decided("c4", binding="b4"))
     journal.append(make.decided("c5", binding="b5", choice="ask"))
+    journal.append(make.refused("c6", "b6", "run"))
     assert [decided.call for decided in journal.waiting()] == ["c1", "c2"]
 
 

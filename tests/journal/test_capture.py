@@ -186,6 +186,28 @@ def test_no_answer_is_too_odd_to_be_kept(journal: Journal, make: Any) -> None:
     assert journal.verify().ok
 
 
+@pytest.mark.parametrize(
+    ("odd", "kept"),
+    [
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (float("-inf"), "-inf"),
+        (10**5000, hex(10**5000)),
+        ("a NaN in a text", "a NaN in a text"),
+        ("7" * 5000, "7" * 5000),
+    ],
+    ids=["nan", "inf", "-inf", "large", "word", "digits"],
+)
+def test_one_odd_number_in_an_answer_is_kept_as_a_text(journal: Journal, make: Any, odd: Any, kept: str) -> None:
+    structured = {"odd": odd, "fine": 1.5}
+    journal.append(make.decided(), make.intended(), make.resulted(observation=Observation(structured=structured)))
+    (call,) = journal.calls()
+    assert call.resulted is not None
+    assert call.resulted.observation.structured == {"odd": kept, "fine": 1.5}
+    json.loads(rows(journal.path)[-1][7], parse_constant=pytest.fail)
+    assert journal.verify().ok
+
+
 def test_names_with_half_characters_are_kept(journal: Journal, make: Any) -> None:
     action = make.action("x", call_id="n\ud800")
     journal.append(*make.whole("c1", action=action, run="r\ud800"))

@@ -112,7 +112,7 @@ def test_a_journal_that_was_replaced_under_us_takes_no_more(journal: Journal, pa
 
 
 def test_a_folder_is_no_journal(tmp_path: Path, reopen: Reopen) -> None:
-    with pytest.raises(JournalError, match="cannot be opened"):
+    with pytest.raises(JournalError, match=r"cannot be opened: it is not a file\. Name another path"):
         reopen(str(tmp_path))
 
 

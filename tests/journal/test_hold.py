@@ -118,6 +118,7 @@ def test_without_its_lock_a_journal_is_opened_anew_and_goes_on(
     assert held is not None
     assert held.locked
     held.unlock()
+    assert not held.locked
     held.locked = True
     touched(path)
     another("x")

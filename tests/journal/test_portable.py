@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lookahead.errors import JournalCorrupt, JournalError
-from lookahead.journal import Journal
+from lookahead.journal import Journal, portable
 
 Reopen = Callable[..., Journal]
 
@@ -159,6 +159,28 @@ def test_an_export_of_a_newer_version_is_named(filled: Journal, make: Any) -> No
         Journal.load(lines, ":memory:", redact=make.Plain())
 
 
+def test_an_export_of_this_version_that_begins_otherwise_is_none_of_a_newer_version(filled: Journal, make: Any) -> None:
+    lines = put(lines_of(filled), 0, lambda line: line.update(more=1))
+    with pytest.raises(JournalCorrupt, match="this is not an exported journal: its first line does not say so"):
+        Journal.load(lines, ":memory:", redact=make.Plain())
+
+
+def test_what_ends_an_export_is_taken_as_it_is_written(filled: Journal, make: Any) -> None:
+    def other(line: Any) -> None:
+        line["head"]["seq"] = str(line["head"]["seq"])
+
+    lines = lines_of(filled)
+    lines = put(lines, len(lines) - 1, other)
+    with pytest.raises(JournalCorrupt, match=f"line {len(lines)}: this is no row of a journal"):
+        Journal.load(lines, ":memory:", redact=make.Plain())
+
+
+def test_what_was_read_is_counted(filled: Journal, reopen: Reopen) -> None:
+    lines = lines_of(filled)
+    with reopen(":memory:")._store.writing() as db:
+        assert portable.load(db, lines, None) == len(lines) - 2
+
+
 def test_trouble_in_the_source_is_ours_and_leaves_no_file(filled: Journal, tmp_path: Path, make: Any) -> None:
     def lines() -> Any:
         yield from lines_of(filled)[:3]
@@ -195,7 +217,7 @@ def test_given_a_head_nothing_but_that_journal_is_accepted(filled: Journal, make
         Journal.load(lines, ":memory:", redact=make.Plain(), head="0" * 64)
 
 
-@pytest.mark.parametrize("body", ["{}", '{ "kind": "started" }', "nothing", "[", "x'ff'"])
+@pytest.mark.parametrize("body", ["{}", '{ "kind": "started" }', "nothing", "null", "[", "x'ff'"])
 def test_an_altered_row_is_not_exported(filled: Journal, body: str) -> None:
     db = filled._store._db
     if body == "x'ff'":

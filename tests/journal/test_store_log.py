@@ -34,6 +34,8 @@ def test_a_journal_that_is_written_often_has_a_log_of_full_length(tmp_path: Path
         assert path.stat().st_size == file
         assert journal.verify().ok
         assert len(journal.calls()) == _OFTEN + 3
+        # What made it spill is taken back with it.
+        assert journal._store._db.execute("PRAGMA cache_size").fetchone()[0] == -2000
 
 
 def test_what_lengthened_the_log_is_not_in_the_journal(tmp_path: Path, make: Any) -> None:

@@ -50,6 +50,7 @@ TESTS: dict[str, Sequence[str]] = {
     "lookahead/journal/store.py": (*JOURNAL, *HOLD, *BUSY),
     "lookahead/journal/hold.py": (*HOLD, "tests/journal/test_files.py"),
     "lookahead/journal/owner.py": ("tests/journal/test_owner.py", "tests/journal/test_doubt.py"),
+    "lookahead/journal/chain.py": (*JOURNAL, "tests/journal/test_hold.py"),
     "lookahead/journal/*.py": JOURNAL,
     "lookahead/ledger/*.py": ("tests/ledger",),
 }

@@ -51,6 +51,13 @@ def test_a_journal_of_no_known_format_is_corrupt(journal: Journal, reopen: Reope
         reopen()
 
 
+def test_the_header_of_the_file_says_whose_it_is(journal: Journal, path: str, make: Any) -> None:
+    journal.append(make.decided())
+    journal.close()
+    # Where SQLite's file format has the application's id. Journals that are there already must stay readable.
+    assert Path(path).read_bytes()[68:72] == b"LOOK"
+
+
 @pytest.mark.parametrize("part", [1, 100, 511, 512, 4096, 5000, 0.5, -4096])
 def test_a_half_written_file_is_found(path: str, reopen: Reopen, make: Any, part: float) -> None:
     journal = reopen()

@@ -1,13 +1,16 @@
 """Offline: nothing is told to CrewAI's makers, and nothing is kept in the user's folders."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-for name in ("CREWAI_DISABLE_TELEMETRY", "CREWAI_DISABLE_TRACKING", "OTEL_SDK_DISABLED"):
-    os.environ[name] = "true"
-os.environ["CREWAI_TRACING_ENABLED"] = "false"
+# Read when it is imported. Where it is not there, the tests of others must not meet these.
+if find_spec("crewai"):
+    for name in ("CREWAI_DISABLE_TELEMETRY", "CREWAI_DISABLE_TRACKING", "OTEL_SDK_DISABLED"):
+        os.environ[name] = "true"
+    os.environ["CREWAI_TRACING_ENABLED"] = "false"
 
 
 @pytest.fixture

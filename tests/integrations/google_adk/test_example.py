@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("google.adk")
-from loopback import endpoint
+from chat_endpoint import endpoint
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "agents" / "google_adk.py"
 

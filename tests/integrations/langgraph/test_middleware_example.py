@@ -4,7 +4,7 @@ import runpy
 from pathlib import Path
 
 import pytest
-from loopback import endpoint
+from chat_endpoint import endpoint
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "agents" / "langchain.py"
 

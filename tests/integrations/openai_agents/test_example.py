@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("agents")
-from loopback import endpoint
+from chat_endpoint import endpoint
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "agents" / "openai_agents.py"
 

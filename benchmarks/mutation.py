@@ -25,7 +25,8 @@ ROOT = Path(__file__).parent.parent
 KEPT = ROOT / ".pytest_cache" / "lookahead-mutation.json"
 WANTED = 0.85
 FOREIGN = ("pytest", "hypothesis.stateful", "trio", "pydantic", "inline_snapshot", "anyio.from_thread")
-LINE = ("tests/test_act.py", "tests/test_permit.py", "tests/test_approval.py")
+SESSION = ("tests/test_session.py", "tests/test_session_kept.py")
+LINE = ("tests/test_act.py", "tests/test_permit.py", "tests/test_approval.py", *SESSION)
 JOURNAL = tuple(
     f"tests/journal/test_{name}.py"
     for name in (
@@ -42,10 +43,15 @@ TESTS: dict[str, Sequence[str]] = {
     "lookahead/planner.py": ("tests/test_planner.py", "tests/test_planner_reading.py", "tests/search"),
     "lookahead/permit.py": ("tests/test_permit.py", "tests/test_act.py"),
     "lookahead/act.py": LINE,
-    "lookahead/approval.py": ("tests/test_approval.py", "tests/test_act.py"),
-    "lookahead/held.py": ("tests/test_session.py", "tests/test_act.py"),
-    "lookahead/refusal.py": ("tests/test_refusal.py", "tests/test_permit.py", "tests/test_act.py"),
-    "lookahead/session.py": ("tests/test_session.py", "tests/test_adapters.py"),
+    "lookahead/approval.py": ("tests/test_approval.py", "tests/test_session_kept.py", "tests/test_act.py"),
+    "lookahead/held.py": (*SESSION, "tests/test_act.py"),
+    "lookahead/refusal.py": (
+        "tests/test_refusal.py",
+        "tests/test_refusal_how.py",
+        "tests/test_permit.py",
+        "tests/test_act.py",
+    ),
+    "lookahead/session.py": (*SESSION, "tests/test_adapters.py"),
     "lookahead/adapters.py": ("tests/test_adapters.py", "tests/test_wrap.py"),
     "lookahead/journal/store.py": (*JOURNAL, *HOLD, *BUSY),
     "lookahead/journal/hold.py": (*HOLD, "tests/journal/test_files.py"),

@@ -119,9 +119,8 @@ class Server:
             _tell(process, signal.SIGTERM, 2.0)
         finally:
             # Also where a second Ctrl-C came while we waited.
-            for pid in _session(process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            # A busy machine takes a moment to end what was killed; only then can its end be noted.
+            _tell(process, signal.SIGKILL, 10.0)
             process.wait()
             _bury(process.pid)
             self._process = None

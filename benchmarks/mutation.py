@@ -34,7 +34,7 @@ JOURNAL = tuple(
         "files",
     )
 )
-HOLD = ("tests/journal/test_hold.py", "tests/journal/test_hold_locks.py")
+HOLD = ("tests/journal/test_hold_locks.py", "tests/journal/test_hold.py")
 BUSY = ("tests/journal/test_disks.py", "tests/journal/test_store_log.py", "tests/journal/test_processes_busy.py")
 
 TESTS: dict[str, Sequence[str]] = {

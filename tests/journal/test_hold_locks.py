@@ -102,6 +102,31 @@ def test_a_child_that_closes_the_journal_leaves_its_parents_hold(
     assert [call.call for call in journal.calls()] == ["a", "child", "x", "b"]
 
 
+def test_a_parent_that_closes_the_journal_leaves_its_childs_hold(
+    journal: Journal, path: str, make: Any, another: Callable[[str], str]
+) -> None:
+    journal.append(*make.whole("a"))
+    to_child, to_parent = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            journal.append(*make.whole("child"))
+            touched(path)
+            os.write(to_parent[1], b"x")
+            os.read(to_child[0], 1)
+            code = 0 if Path(f"{path}-wal").exists() else 1
+        finally:
+            os._exit(code)
+    os.read(to_parent[0], 1)
+    journal.close()
+    another("x")
+    os.write(to_child[1], b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    for end in (*to_child, *to_parent):
+        os.close(end)
+
+
 def test_a_child_that_only_reads_holds_the_journal_for_itself(journal: Journal, path: str, make: Any) -> None:
     journal.append(*make.whole("a"))
     theirs = journal._store._db

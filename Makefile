@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 BIN = $(VENV)/bin
 
-.PHONY: help demo test test-sdks test-vllm check format ready ready-demo soak kill mutation coverage bench build clean
+.PHONY: help demo test test-sdks test-mcp test-vllm check format ready ready-demo soak kill mutation coverage bench build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -39,6 +39,9 @@ test-vllm: ## The tests against a real vLLM on this machine's CPU (4 GB of disk,
 
 test-sdks: ## The tests with every agent framework, each in an environment of its own (ARGS="strands inspect" for some)
 	@$(if $(PYTHON),$(PYTHON) scripts/test_sdks.py $(ARGS),$(no-python))
+
+test-mcp: ready ## The MCP proxy in front of real servers, which it installs (Node and npm; 700 MB in .servers/, minutes)
+	@$(BIN)/python scripts/mcp_servers.py --test $(ARGS)
 
 soak: ready ## The long leg of the stateful tests
 	$(BIN)/python benchmarks/soak.py $(ARGS)

@@ -1,5 +1,6 @@
 """`with_lookahead(graph)`: the same class of graph back, in which every call of a tool walks the line."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final, cast
@@ -20,6 +21,7 @@ from lookahead_integrations.langgraph.messages import tool_of
 from lookahead_integrations.langgraph.node import GuardedToolNode
 from lookahead_integrations.langgraph.own import Own, OwnPolicy
 from lookahead_integrations.langgraph.single import SingleTool
+from lookahead_integrations.langgraph.stream import into_stream
 from lookahead_integrations.langgraph.stubs import functions_of, stub
 from lookahead_integrations.nested import hidden
 
@@ -48,7 +50,9 @@ def wrap(graph: Any, options: Options) -> Any:
         propose=Own() if found.tools else None,
         host_asks=bool(graph.checkpointer),
     )
-    made = Walk(gate=Gate(session=session, tools=known), dry=found.dry)
+    session.watch(into_stream)
+    metadata = {"lookahead_mode": session.mode, "lookahead_run": session.run}
+    made = Walk(gate=Gate(session=session, tools=known), dry=found.dry, metadata=metadata)
     wrapped = made.graph(graph, "").with_config(callbacks=[Guard()])
     object.__setattr__(wrapped, "lookahead", session)
     return wrapped
@@ -60,6 +64,8 @@ class Walk:
 
     gate: Gate
     dry: bool
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What LangSmith is told of all that runs in a guarded node. Of the node, so that checkpoints stay as they are."""
     tools: dict[str, BaseTool] = field(default_factory=dict[str, BaseTool])
     paths: list[ToolPath] = field(default_factory=list[ToolPath])
     _graphs: dict[int, tuple[Any, Any]] = field(default_factory=dict[int, tuple[Any, Any]])
@@ -72,7 +78,11 @@ class Walk:
         nodes: dict[str, Any] = {}
         for name, node in graph.nodes.items():
             bound = node.bound if name == _START else self.bound(node.bound, f"{at}{name}")
-            nodes[name] = node if bound is node.bound else node.copy({"bound": bound, "subgraphs": None})
+            if bound is node.bound:
+                nodes[name] = node
+            else:
+                metadata: dict[str, Any] = {**(node.metadata or {}), **self.metadata}
+                nodes[name] = node.copy({"bound": bound, "subgraphs": None, "metadata": metadata})
         built = graph.copy({"nodes": nodes})
         self._own_policy(graph, nodes)
         self._graphs[id(graph)] = (graph, built)

@@ -20,7 +20,7 @@ from lookahead_integrations.langgraph.gate import Gate
 from lookahead_integrations.langgraph.graph import tools_in
 from lookahead_integrations.langgraph.leave import Guard
 from lookahead_integrations.langgraph.messages import tool_of
-from lookahead_integrations.langgraph.middleware_stream import into_stream
+from lookahead_integrations.langgraph.stream import into_stream
 from lookahead_integrations.langgraph.stubs import functions_of, stub
 from lookahead_integrations.langgraph.tick import Place
 from lookahead_integrations.nested import hidden

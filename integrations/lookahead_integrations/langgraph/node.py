@@ -30,6 +30,7 @@ from lookahead.wrap import options_of
 from lookahead_integrations.langgraph.gate import Batch, Gate, Replies, messages_of
 from lookahead_integrations.langgraph.messages import tool_of
 from lookahead_integrations.langgraph.own import Now, OwnPolicy, now
+from lookahead_integrations.langgraph.stream import into_stream
 from lookahead_integrations.langgraph.stubs import functions_of, stub
 from lookahead_integrations.langgraph.tick import Meeting, Place, Together, wait, wait_here
 
@@ -265,6 +266,7 @@ def guarded(node: ToolNode, options: Any) -> GuardedToolNode:
         host="LangGraph",
         host_asks=True,
     )
+    session.watch(into_stream)
     tools = {name: stub(tool) if options.mode == "dry-run" else tool for name, tool in known.items()}
     made = GuardedToolNode.like(node, Gate(session=session, tools=tools), tools)
     cast(Any, made).lookahead = session

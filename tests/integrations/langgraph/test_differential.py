@@ -411,7 +411,8 @@ def _here(graph: Any, made: Case, given: Any, config: Any, came: Came) -> None:
         came.final = _plain(graph.invoke(given, config))
         return
     for event in graph.stream(given, config, stream_mode=list(made.modes), subgraphs=made.subgraphs):
-        came.streamed.append(_plain(event))
+        if not _told_by_us(event):
+            came.streamed.append(_plain(event))
 
 
 async def _there(graph: Any, made: Case, given: Any, config: Any, came: Came) -> None:
@@ -419,10 +420,17 @@ async def _there(graph: Any, made: Case, given: Any, config: Any, came: Came) ->
         came.final = _plain(await graph.ainvoke(given, config))
     elif made.how == "astream":
         async for event in graph.astream(given, config, stream_mode=list(made.modes), subgraphs=made.subgraphs):
-            came.streamed.append(_plain(event))
+            if not _told_by_us(event):
+                came.streamed.append(_plain(event))
     else:
         async for event in graph.astream_events(given, config, version="v2"):
             came.streamed.append(_plain(event))
+
+
+def _told_by_us(event: Any) -> bool:
+    """What the custom stream says besides of what is imagined and judged."""
+    mode, said = event[-2:]
+    return mode == "custom" and isinstance(said, dict) and [*said] == ["lookahead"]
 
 
 _IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|0x[0-9a-f]+")
@@ -441,7 +449,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, Mapping):
-        return {_text(str(name)): _plain(said) for name, said in value.items()}
+        # What is said to LangSmith of the node that is guarded.
+        return {_text(str(n)): _plain(said) for n, said in value.items() if not str(n).startswith("lookahead_")}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     if isinstance(value, Command):

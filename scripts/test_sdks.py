@@ -26,7 +26,12 @@ import prepare
 ROOT = Path(__file__).resolve().parent.parent
 # Beside the framework: what the tests need.
 TESTS = ("anyio>=4.9", "hypothesis>=6.140", "inline-snapshot>=0.30", "pytest>=9", "trio>=0.31")
-GRAPHS = ("langgraph-checkpoint-sqlite>=3.1", "opentelemetry-sdk>=1.39")
+GRAPHS = (
+    "langgraph-checkpoint-postgres>=3.1",
+    "psycopg[binary]>=3.2",
+    "langgraph-checkpoint-sqlite>=3.1",
+    "opentelemetry-sdk>=1.39",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,3 @@
-import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +5,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import postgres_server
 import pytest
 
 from lookahead.errors import NotMyWorld, WorldError, WorldTimeout
@@ -14,12 +14,6 @@ from lookahead.worlds.fork.database import DatabaseLimits
 from lookahead.worlds.fork.postgres import PostgresFork
 
 psycopg = pytest.importorskip("psycopg")
-
-_spec = importlib.util.spec_from_file_location("postgres_server", Path(__file__).with_name("postgres_server.py"))
-assert _spec is not None
-assert _spec.loader is not None
-postgres_server = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(postgres_server)
 
 pytestmark = [
     pytest.mark.anyio,

@@ -18,6 +18,12 @@ LEGACY: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN: Final = ("2026-07-28",)
 """Revisions without a session: each request says who asks, and begins with nothing or with `server/discover`."""
 
+META: Final = "io.modelcontextprotocol/"
+"""Begins the names that are the protocol's own in `_meta`: `protocolVersion`, `clientInfo`, `clientCapabilities`, …"""
+
+CLOSED: Final = "lookahead/closed"
+"""A notice among ourselves, never on a wire: this client's conversation is over, forget what is kept for its key."""
+
 
 class RpcError(Exception):
     """An error that belongs on the wire, with its code and data as they came from whoever raised it."""
@@ -36,7 +42,10 @@ class Question:
 
 
 class Client(Protocol):
-    """Who makes a call, in whichever era of the protocol it speaks. Lives as long as that one call."""
+    """Who makes a call, in whichever era of the protocol it speaks. Lives as long as that one call.
+
+    That of `initialize` lives as long as the connection: what a server says or asks outside of calls goes through it.
+    """
 
     @property
     def key(self) -> str:
@@ -71,7 +80,10 @@ class Client(Protocol):
         ...
 
     async def tell(self, method: str, params: Json, /) -> None:
-        """A notification that belongs to this call: progress, a log line, an update that was subscribed to."""
+        """A notification that belongs to this call: progress, a log line, an update that was subscribed to.
+
+        Whoever wrote the front puts the id of a `subscriptions/listen` on what is told in it.
+        """
         ...
 
 

@@ -1,0 +1,1 @@
+"""Frames, connections and eras: how the proxy speaks with clients and servers, with no SDK in between."""

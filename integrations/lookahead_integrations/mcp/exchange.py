@@ -33,6 +33,13 @@ class RpcError(Exception):
         self.code, self.message, self.data = code, message, data
 
 
+class Lost(RpcError):
+    """The call was sent on, and whoever was to answer it is gone or silent: nobody knows whether it happened.
+
+    A call that was not sent on, because nobody was there to take it, raises a plain RpcError: it did not happen.
+    """
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What a server asks of a client while a call of that client is under way: elicitation, sampling, roots."""

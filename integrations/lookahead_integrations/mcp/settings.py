@@ -76,6 +76,8 @@ class ProxySettings:
 
     pins: str | None = None
     """A file that holds the tools that were accepted; None: beside the journal."""
+    strict: bool = False
+    """Whether every tool that comes later waits until it is accepted, also one that is like none of the others."""
     extensions: tuple[str, ...] = ()
     """What is offered over the protocol itself: `resolve`, `interceptors`."""
 

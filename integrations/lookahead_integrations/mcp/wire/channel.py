@@ -10,7 +10,10 @@ CONNECTION_CLOSED = -32000
 
 
 class ChannelClosed(RpcError):
-    """The connection ended. `sent`: while a request was under way, of which nobody knows whether it was done."""
+    """The connection ended. `sent`: while a request was under way, of which nobody knows whether it was done.
+
+    Of use between a channel and its link alone: whoever calls the service is told by `Lost`, or by a plain RpcError.
+    """
 
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(CONNECTION_CLOSED, message)
@@ -49,6 +52,10 @@ class Channel(Protocol):
         ...
 
     async def notify(self, method: str, params: Json | None, /) -> None: ...
+
+    async def closed(self) -> str:
+        """Returns when the connection has ended by itself, and says why. May never return."""
+        ...
 
 
 Connect: TypeAlias = Callable[[Listener], AbstractAsyncContextManager[Channel]]

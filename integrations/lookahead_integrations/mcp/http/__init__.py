@@ -1,0 +1,1 @@
+"""MCP over HTTP: the endpoint that clients connect to, and upstreams at a URL."""

@@ -67,6 +67,13 @@ class Session:
         self.start(run)
         return found
 
+    def over(self, run: str) -> None:
+        """That conversation has ended: what it holds in memory is given back, and the record has the rest."""
+        with self._lock:
+            ended = self._conversations.pop(run, None)
+            if ended is not None:
+                self._spent += ended.spent
+
     async def hold(self, action: Action, state: State | None = None) -> Held | Answer:
         """Judged and not begun. A host whose own history is the truth says what has happened so far."""
         return await self.line.hold(state or self.state, action)

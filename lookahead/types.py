@@ -140,6 +140,8 @@ class Observation(Noun):
     """What it created, changed, deleted, sent, spent. Empty: nothing, and that is known. None: nobody looked."""
     origin: Origin = REAL
     cost: Cost = Cost()
+    verbatim: JsonValue = None
+    """The answer as its protocol spelled it, where a recording is to say it again and the above is not all of it."""
 
     @property
     def imagined(self) -> bool:
@@ -171,6 +173,9 @@ class State(Noun):
         self, action: Action, observation: Observation, *, keep: int | None = None, reads: bool = False
     ) -> "State":
         """The state after one more step; with `keep`, only the last so many steps stay in memory."""
+        if observation.verbatim is not None:
+            # How it was spelled is for the record; what follows is judged by what was said.
+            observation = observation.model_copy(update={"verbatim": None})
         steps = (*self.steps, Step(action=action, observation=observation, reads=reads))
         update: dict[str, Any] = {"steps": steps}
         if keep is not None and len(steps) > keep:

@@ -1,0 +1,1 @@
+"""What the proxy does with a call: each mode is a function of whoever would answer it to whoever answers instead."""

@@ -40,7 +40,7 @@ test-vllm: ## The tests against a real vLLM on this machine's CPU (4 GB of disk,
 test-sdks: ## The tests with every agent framework, each in an environment of its own (ARGS="strands inspect" for some)
 	@$(if $(PYTHON),$(PYTHON) scripts/test_sdks.py $(ARGS),$(no-python))
 
-test-mcp: ready ## The MCP proxy in front of real servers, which it installs (Node and npm; 700 MB in .servers/, minutes)
+test-mcp: ready ## The MCP proxy in front of real servers, which it installs (Node and npm; 900 MB in .servers/, minutes)
 	@$(BIN)/python scripts/mcp_servers.py --test $(ARGS)
 
 soak: ready ## The long leg of the stateful tests

@@ -1,8 +1,11 @@
 """The proxy: what stands between its front and its upstream, in order, and for how long."""
 
 import importlib
-from contextlib import AsyncExitStack
-from typing import Final, Protocol, cast
+import os
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final, Protocol, cast
 
 from lookahead_integrations.mcp.exchange import Service
 from lookahead_integrations.mcp.settings import ProxySettings
@@ -26,8 +29,7 @@ _EXTENSIONS: Final = {name: f"{_HERE}.{name}" for name in ("resolve", "intercept
 async def compose(upstream: Service, *, settings: ProxySettings, stack: AsyncExitStack) -> Service:
     """The upstream behind the pins, the mode and the extensions that were asked for."""
     service = upstream
-    names = [] if settings.mode == "off" else [_MODES[settings.mode]]
-    names += [f"{_HERE}.pins"] if settings.mode != "off" else []
+    names = [] if settings.mode == "off" else [_MODES[settings.mode], f"{_HERE}.pins"]
     names += [_EXTENSIONS[name] for name in settings.extensions]
     for name in names:
         service = _layer(name)(service, settings=settings, stack=stack)
@@ -37,3 +39,46 @@ async def compose(upstream: Service, *, settings: ProxySettings, stack: AsyncExi
 def _layer(module: str) -> Layer:
     # By name, so that a proxy loads the one mode that it runs in.
     return cast(Layer, importlib.import_module(module).layer)
+
+
+@asynccontextmanager
+async def opened(settings: ProxySettings) -> AsyncGenerator[Service]:
+    """The whole proxy but for its front."""
+    async with AsyncExitStack() as stack:
+        upstream = await _upstream(settings, stack)
+        yield await compose(upstream, settings=settings, stack=stack)
+
+
+async def serve(settings: ProxySettings) -> None:
+    """Until the client has gone, or we are told to end."""
+    if settings.listen is not None:
+        await _module("http.front").serve(settings, opened)
+        return
+    from lookahead_integrations.mcp.wire import stdio
+    from lookahead_integrations.mcp.wire.pipes import Pipes
+
+    # What is printed by mistake must not get between the messages.
+    out = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    async with opened(settings) as service:
+        await stdio.serve(service, Pipes(read=sys.stdin.fileno(), write=out), limits=settings.limits)
+
+
+async def _upstream(settings: ProxySettings, stack: AsyncExitStack) -> Service:
+    from lookahead_integrations.mcp.wire.upstream import upstream
+
+    if settings.command:
+        from lookahead_integrations.mcp.wire.child import Command, Spawner
+
+        command = Command(arguments=settings.command, env=settings.env, cwd=settings.cwd)
+        spawner = Spawner(command=command, limits=settings.limits)
+        stack.push_async_callback(spawner.aclose)
+        # It begins while we are still reading our own files.
+        spawner.begin()
+        name = settings.name or os.path.basename(settings.command[0])
+        return await stack.enter_async_context(upstream(spawner, name=name, limits=settings.limits))
+    raise NotImplementedError
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"{_HERE}.{name}")

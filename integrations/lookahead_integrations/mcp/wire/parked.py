@@ -20,6 +20,13 @@ _GRACE: Final = 30.0
 """Seconds in which a call that nobody waits for any more may come to its end by itself."""
 
 
+class Ended(RpcError):
+    """The call had its result before its client could answer."""
+
+    def __init__(self) -> None:
+        super().__init__(INTERNAL_ERROR, "the call has ended: nobody waits for its questions")
+
+
 @dataclass(kw_only=True, eq=False)
 class _Ask:
     """Questions that were put together, under the keys that the client sees."""
@@ -129,7 +136,7 @@ class Parking:
 
     async def ask(self, attempt: _Attempt, method: str, questions: Mapping[str, Question]) -> dict[str, Json]:
         if attempt.ended:
-            raise RpcError(INTERNAL_ERROR, "the call has ended: nobody waits for its questions")
+            raise Ended
         for question in questions.values():
             if missing := _missing(question, attempt.client.capabilities):
                 raise RpcError(
@@ -155,6 +162,8 @@ class Parking:
             raise
         finally:
             attempt.asks.remove(ask)
+        if attempt.ended:
+            raise Ended
         return ask.answers
 
     async def _run(self, attempt: _Attempt, call: Call) -> None:
@@ -166,6 +175,8 @@ class Parking:
             attempt.error = error
         finally:
             attempt.ended = True
+            for ask in attempt.asks:
+                ask.answered.set()
             self._attempts.pop(attempt.id, None)
             attempt.news.set()
 

@@ -104,6 +104,8 @@ class Line:
         held = await self.judge(state, action, here=here, again=True)
         if isinstance(held, Held) and held.may_be_approved:
             held = await wait(here, self.approved, held)
+        if isinstance(held, Held) and held.decision.chosen is not None:
+            self.pen.expected.add(held.decision.id)
         return held
 
     async def keep(self, *held: Held, here: bool = False) -> tuple[Held, ...]:
@@ -235,6 +237,8 @@ class Line:
             await self.pen.write(*self._ended(permit, observation))
         except Exception:
             self._unrecorded(permit)
+        finally:
+            self.pen.expected.discard(permit.call)
         self._told(permit, observation)
         return with_notice(permit.decision, observation)
 
@@ -244,6 +248,8 @@ class Line:
             self.journal.append(*self._ended(permit, observation))
         except Exception:
             self._unrecorded(permit)
+        finally:
+            self.pen.expected.discard(permit.call)
         self._told(permit, observation)
 
     def _ended(self, permit: Permit, observation: Observation) -> tuple[Entry, ...]:
@@ -296,6 +302,8 @@ class Line:
                 await self.pen.write(*permit.unwritten, Interrupted(run=self.run, call=permit.call, why=named(error)))
         except Exception:
             log.exception("what became of call %s could not be recorded", permit.call)
+        finally:
+            self.pen.expected.discard(permit.call)
 
     async def _considered(self, state: State, action: Action, ruling: Ruling) -> Decision:
         world = self.planner.imagine
@@ -345,8 +353,11 @@ class Line:
             call_id=action.call_id,
         )
         late = effect == "reads" and not held.papers
+        self.pen.expected.add(decision.id)
         if not late:
-            await self._write(here, *entries, intent)
+            said = Observation(content="not begun: whoever wanted it was cancelled", failed=True, origin=GUARD)
+            never = Resulted(run=self.run, call=decision.id, tool=action.tool, observation=said)
+            await self._write(here, *entries, intent, unless=never)
         return Permit(
             call=decision.id,
             decision=decision,
@@ -378,8 +389,8 @@ class Line:
             )
         return Answer(observation=with_notice(decision, known), decision=decision)
 
-    async def _write(self, here: bool, *entries: Entry) -> None:
+    async def _write(self, here: bool, *entries: Entry, unless: Entry | None = None) -> None:
         if here:
             self.journal.append(*entries)
         else:
-            await self.pen.write(*entries)
+            await self.pen.write(*entries, unless=unless)

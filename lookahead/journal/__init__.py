@@ -19,9 +19,12 @@ from lookahead.journal.entries import (
     Tally,
 )
 from lookahead.journal.journal import Journal
+from lookahead.journal.store import MEMORY
+from lookahead.journal.together import Written
 from lookahead.journal.views import Call, InDoubt, Run, Transition
 
 __all__ = [
+    "MEMORY",
     "Agreement",
     "Approval",
     "Call",
@@ -43,4 +46,5 @@ __all__ = [
     "Tally",
     "Transition",
     "Verification",
+    "Written",
 ]

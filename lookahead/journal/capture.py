@@ -124,17 +124,25 @@ def read(body: str) -> Entry:
         raise JournalCorrupt("a row of the journal is no entry of one. See: lookahead journal verify") from error
 
 
-def outer_name(name: str) -> str:
-    """A name that the agent gave, as it is looked up by: a digest, so that two stay two whatever is redacted."""
-    return digest_of("call_id", name)
+def outer_name(name: str, run: str) -> str:
+    """A name that the agent gave, as it is looked up by: a digest, so that two stay two whatever is redacted.
+
+    Of the run too: where every conversation calls its first call the same, none is searched among those of all others.
+    """
+    return digest_of("call_id", run, name)
+
+
+def outer_names(name: str, run: str) -> tuple[str, str]:
+    """The same, and as journals have it that were written before a run belonged to it."""
+    return outer_name(name, run), digest_of("call_id", name)
 
 
 def _looked_up_by(entry: Entry) -> tuple[str | None, str | None]:
     if isinstance(entry, Decided):
         proposed = entry.decision.proposed
-        return None if proposed.call_id is None else outer_name(proposed.call_id), proposed.digest
+        return None if proposed.call_id is None else outer_name(proposed.call_id, entry.run), proposed.digest
     if isinstance(entry, Intended):
-        return None if entry.call_id is None else outer_name(entry.call_id), entry.action_digest
+        return None if entry.call_id is None else outer_name(entry.call_id, entry.run), entry.action_digest
     if isinstance(entry, Granted):
         return entry.approval.id, entry.approval.binding
     if isinstance(entry, Spent):

@@ -5,12 +5,13 @@ import sqlite3
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from time import time
 from typing import Final, Self, TextIO
 
 from lookahead.errors import JournalError, PermitError, boundary
 from lookahead.journal import chain, portable, pruning, views
-from lookahead.journal.capture import Redact, captured, outer_name, read, storable
+from lookahead.journal.capture import Redact, captured, outer_names, read, storable
 from lookahead.journal.chain import Row, Verification
 from lookahead.journal.entries import (
     Approval,
@@ -26,6 +27,7 @@ from lookahead.journal.entries import (
     Tally,
 )
 from lookahead.journal.store import MEMORY, Store
+from lookahead.journal.together import Together, Unfit, Written
 from lookahead.journal.views import Call, InDoubt, Run, Transition
 from lookahead.types import Cost, Observation, Tool
 
@@ -50,6 +52,7 @@ class Journal:
         self._clock = clock
         self._store = Store(self.path, patience=patience, readonly=readonly)
         self._waiting: dict[str, Started] = {}
+        self._together = Together(turn=self._store.turn)
 
     def __enter__(self) -> Self:
         return self
@@ -69,22 +72,44 @@ class Journal:
 
     def append(self, *entries: Entry) -> None:
         """All of them on the disk, with one fsync, or none and a `JournalError`."""
-        if any(isinstance(entry, Pruned) for entry in entries):
+        wanted = Written(entries=entries)
+        self.put(wanted)
+        wanted.result()
+
+    def put(self, *wanted: Written) -> None:
+        """For several writers at once, with one fsync for them all. An error of one of them is its own."""
+        if any(isinstance(entry, Pruned) for one in wanted for entry in one.entries):
             raise JournalError("only prune() can say that rows were pruned")
-        begun = self._begun(entries) if self._waiting else []
+        self._together.put(wanted, self._write)
+
+    def _write(self, wanted: Sequence[Written]) -> None:
+        """In one transaction."""
+        taken: list[Started] = []
+        one_s_own = True
         try:
+            groups = [(*self._begun(one.entries, taken), *one.entries) for one in wanted]
             with boundary(JournalError, f"an entry cannot be recorded in {self.path}"):
-                rows = captured((*begun, *entries), self._redact)
+                rows = iter(captured([entry for group in groups for entry in group], self._redact))
+                one_s_own = False
                 with self._store.writing() as db:
-                    self._append(db, (*begun, *entries), rows)
-        except BaseException:
-            self._waiting.update({started.run: started for started in begun})
+                    one_s_own = True
+                    for group in groups:
+                        self._append(db, group, list(islice(rows, len(group))))
+                    one_s_own = False
+        except BaseException as error:
+            self._waiting.update({started.run: started for started in taken})
+            if one_s_own and len(wanted) > 1 and isinstance(error, Exception):
+                raise Unfit from error
             raise
 
-    def _begun(self, entries: Sequence[Entry]) -> list[Started]:
+    def _begun(self, entries: Sequence[Entry], taken: list[Started]) -> list[Started]:
         """What was to be said of these runs first."""
+        if not self._waiting:
+            return []
         runs = dict.fromkeys(getattr(entry, "run", "") for entry in entries)
-        return [started for run in runs if (started := self._waiting.pop(run, None)) is not None]
+        begun = [started for run in runs if (started := self._waiting.pop(run, None)) is not None]
+        taken += begun
+        return begun
 
     def _append(self, db: sqlite3.Connection, entries: Sequence[Entry], rows: list[Row]) -> None:
         now = self._clock()
@@ -128,7 +153,7 @@ class Journal:
     def finished(self, run: str, call_id: str, action_digest: str) -> Observation | None:
         """The recorded answer to this call of this run. With one, it must not be made again."""
         with self._store.reading() as db:
-            return views.finished(db, storable(run), outer_name(call_id), action_digest)
+            return views.finished(db, storable(run), outer_names(call_id, run), action_digest)
 
     def approval(self, binding: str, now: float) -> Approval | None:
         """An approval with this binding that is neither used nor expired."""
@@ -138,7 +163,7 @@ class Journal:
     def kept(self, run: str, call_id: str, action_digest: str, since: float) -> Decided | None:
         """What was decided about this call of this run since then, and has not begun."""
         with self._store.reading() as db:
-            return views.kept(db, storable(run), outer_name(call_id), action_digest, since)
+            return views.kept(db, storable(run), outer_names(call_id, run), action_digest, since)
 
     def overtaken(self, action_digest: str, now: float) -> tuple[Approval, Decided] | None:
         """A living, unused approval of this call in whatever state, with what was judged: it holds no more."""
@@ -277,10 +302,11 @@ def _settleable(db: sqlite3.Connection, entry: Resolved) -> None:
 
 def _once(db: sqlite3.Connection, run: str, call_id: str, action_digest: str) -> None:
     """A call that the agent named is made once in its run: not beside itself, and not after it was answered."""
-    run, name = storable(run), outer_name(call_id)
-    if views.finished(db, run, name, action_digest) is not None:
+    names = outer_names(call_id, run)
+    run = storable(run)
+    if views.finished(db, run, names, action_digest) is not None:
         raise PermitError(f"call {call_id} of this run was done already: nothing runs twice")
-    for intended in views.begun(db, run, name, action_digest):
+    for intended in views.begun(db, run, names, action_digest):
         if views.why_in_doubt(db, intended) is None:
             raise PermitError(f"call {call_id} of this run is under way already: nothing runs twice")
 

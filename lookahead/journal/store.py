@@ -85,6 +85,13 @@ class Store:
             yield self._db
 
     @contextmanager
+    def turn(self) -> Generator[None]:
+        """One at a time, of all threads that use this file."""
+        self._after_fork()
+        with self._lock:
+            yield
+
+    @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
         """All or nothing: what leaves this block without an error is on the disk."""
         self._after_fork()

@@ -26,6 +26,9 @@ Status: TypeAlias = Literal[
     "refused", "imagined", "running", "done", "failed", "in doubt", "happened", "did not happen"
 ]
 
+Names: TypeAlias = tuple[str, str]
+"""What a call is looked up by: its name as it is written today, and as older journals have it."""
+
 SKEW: Final = 60.0
 """Seconds by which a clock may have been set back since an approval; further back, nobody knows how old it is."""
 OLDEST: Final = 86400.0
@@ -131,13 +134,15 @@ def why_in_doubt(db: sqlite3.Connection, intended: Intended) -> str | None:
     return None if running else "its process ended before the result was recorded"
 
 
-def finished(db: sqlite3.Connection, run: str, name: str, action_digest: str) -> Observation | None:
+def finished(db: sqlite3.Connection, run: str, names: Names, action_digest: str) -> Observation | None:
     """The answer on record to this very call of this run, if it was made."""
     query = """
-        SELECT call FROM rows WHERE kind = 'intended' AND name = :name AND run = :run AND key = :key
-        UNION SELECT call FROM rows WHERE kind = 'decided' AND name = :name AND run = :run AND key = :key
+        SELECT call FROM rows WHERE kind = 'intended' AND name IN (:name, :old) AND run = :run AND key = :key
+        UNION SELECT call FROM rows WHERE kind = 'decided' AND name IN (:name, :old) AND run = :run AND key = :key
     """
-    calls = [call for (call,) in db.execute(query, {"name": name, "run": run, "key": action_digest})]
+    calls = [
+        call for (call,) in db.execute(query, {"name": names[0], "old": names[1], "run": run, "key": action_digest})
+    ]
     answers: list[tuple[int, Observation]] = []
     for call in calls:
         for seq, body in db.execute("SELECT seq, body FROM rows WHERE kind = 'resulted' AND call = ?", (call,)):
@@ -151,15 +156,15 @@ def finished(db: sqlite3.Connection, run: str, name: str, action_digest: str) ->
     return max(answers, key=lambda answer: answer[0])[1] if answers else None
 
 
-def begun(db: sqlite3.Connection, run: str, name: str, action_digest: str) -> list[Intended]:
+def begun(db: sqlite3.Connection, run: str, names: Names, action_digest: str) -> list[Intended]:
     """What was begun to answer this call of this run and has not ended: itself, or what is done in its place."""
     query = """
         SELECT rows.body FROM rows JOIN open USING (seq) WHERE open.call IN (
-            SELECT call FROM rows WHERE kind = 'intended' AND name = :name AND run = :run AND key = :key
-            UNION SELECT call FROM rows WHERE kind = 'decided' AND name = :name AND run = :run AND key = :key
+            SELECT call FROM rows WHERE kind = 'intended' AND name IN (:name, :old) AND run = :run AND key = :key
+            UNION SELECT call FROM rows WHERE kind = 'decided' AND name IN (:name, :old) AND run = :run AND key = :key
         )
     """
-    found = db.execute(query, {"name": name, "run": run, "key": action_digest}).fetchall()
+    found = db.execute(query, {"name": names[0], "old": names[1], "run": run, "key": action_digest}).fetchall()
     return [cast(Intended, read(body)) for (body,) in found]
 
 
@@ -179,14 +184,14 @@ def approval(db: sqlite3.Connection, binding: str, now: float) -> Approval | Non
     return max(alive, key=lambda one: one.expires_at, default=None)
 
 
-def kept(db: sqlite3.Connection, run: str, name: str, action_digest: str, since: float) -> Decided | None:
+def kept(db: sqlite3.Connection, run: str, names: Names, action_digest: str, since: float) -> Decided | None:
     """The newest decision on this call that nothing has come of yet, where it is to be done or to be asked about."""
     query = """
-        SELECT body FROM rows AS d WHERE kind = 'decided' AND name = ? AND run = ? AND key = ? AND at >= ?
+        SELECT body FROM rows AS d WHERE kind = 'decided' AND name IN (?, ?) AND run = ? AND key = ? AND at >= ?
             AND NOT EXISTS (SELECT 1 FROM rows AS i WHERE i.call = d.call AND i.kind = 'intended')
         ORDER BY seq DESC LIMIT 1
     """
-    found = db.execute(query, (name, run, action_digest, since)).fetchone()
+    found = db.execute(query, (*names, run, action_digest, since)).fetchone()
     decided = cast(Decided, read(found[0])) if found else None
     return decided if decided is not None and decided.decision.choice in ("ask", "run") else None
 

@@ -105,6 +105,13 @@ class GuardedToolNode(ToolNode):
         finally:
             _batch.reset(token)
 
+    def _run_one(self, call: ToolCall, input_type: Any, tool_runtime: Any) -> Any:
+        try:
+            return _bare(super())._run_one(call, input_type, tool_runtime)
+        except Exception as error:
+            # Else its siblings that no worker has begun yet would be dropped: whether they run would be chance.
+            return _Raised(error)
+
     async def _arun_one(self, call: ToolCall, input_type: Any, tool_runtime: Any) -> Any:
         try:
             return await _bare(super())._arun_one(call, input_type, tool_runtime)

@@ -153,6 +153,24 @@ def test_a_tool_that_asks_itself_goes_on_after_its_answer_and_its_siblings_ran_o
     assert [one.content for one in answers(ended)] == ["did note a", "did park 7 yes", "did note b"]
 
 
+@pytest.mark.parametrize("kind", ["react_v1", "by_hand"])
+@HOW
+def test_siblings_that_no_worker_has_begun_when_a_tool_asks_itself_run_before_the_answer(kind: str, how: str) -> None:
+    real = Real()
+
+    @tool
+    def park(slot: int) -> str:
+        """Park the car."""
+        return real.do(f"park {slot} {interrupt('is it free?')}")
+
+    graph = asking(kind, turns(calls(("park", {"slot": 7}), ("note", {"text": "b"}))), [*real.tools(), park])
+    config = {**THREAD, "max_concurrency": 1}
+    run(graph, ASKED, config, how=how)
+    assert real.done == ["note b"]
+    run(graph, Command(resume="yes"), config, how=how)
+    assert real.done == ["note b", "park 7 yes"]
+
+
 @KIND
 @HOW
 def test_our_question_and_the_tools_own_are_never_mixed_up(kind: str, how: str) -> None:

@@ -75,6 +75,12 @@ def accepts(headers: Mapping[str, str], *wanted: str) -> bool:
     return "*/*" in named or all(kind in named or f"{kind.split('/')[0]}/*" in named for kind in wanted)
 
 
+def prefers_events(headers: Mapping[str, str]) -> bool:
+    """Whether the client names a stream of events before a plain answer."""
+    named = headers.get("accept", "").lower()
+    return -1 < named.find("text/event-stream") < named.find("application/json")
+
+
 def is_json(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
 

@@ -1,6 +1,6 @@
 """Requests to an upstream at a URL: what HTTP itself can answer them with, and which of it is an answer."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -62,6 +62,9 @@ class Answered:
     largest: int
     done: bool = False
 
+    def __post_init__(self) -> None:
+        self._chunks = self.response.aiter_bytes()
+
     @property
     def session(self) -> str | None:
         return self.response.headers.get(SESSION)
@@ -70,16 +73,16 @@ class Answered:
     def json(self) -> bool:
         return not self.response.headers.get("content-type", "").lower().startswith("text/event-stream")
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunk(self) -> bytes:
+        """What arrives next; empty at the end."""
         try:
-            async for chunk in self.response.aiter_bytes():
-                yield chunk
+            return await anext(self._chunks, b"")
         except httpx2.TransportError as error:
             raise Broken(_why(error)) from error
 
     async def body(self) -> bytes:
         found = bytearray()
-        async for chunk in self.chunks():
+        while chunk := await self.chunk():
             found += chunk
             if len(found) > self.largest:
                 raise RpcError(INTERNAL_ERROR, f"the upstream answered with more than {self.largest:,} bytes")
@@ -89,6 +92,21 @@ class Answered:
     def finish(self) -> None:
         """All that matters was read: what is left of it need not be waited for."""
         self.done = True
+
+    async def drain(self) -> None:
+        """Reads the rest, so that the connection can be used again, and gives it back."""
+        try:
+            with anyio.move_on_after(_REST):
+                while await self.chunk():
+                    pass
+        except Broken:
+            pass
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.response.aclose()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -139,10 +157,9 @@ class Post:
             yield answered
         finally:
             if answered.done and not response.is_closed:
-                self.tasks.start_soon(_drained, response)
+                self.tasks.start_soon(answered.drain)
             else:
-                with anyio.CancelScope(shield=True):
-                    await response.aclose()
+                await answered.close()
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         """Follows a redirect only where it keeps the method, and leads to no other place: what we send, headers with
@@ -201,18 +218,6 @@ def named(found: Any, id: int) -> Any:
     if isinstance(found, dict) and cast(Json, found).get("id") is None and "method" not in found:
         return {**cast(Json, found), "id": id}
     return cast(Any, found)
-
-
-async def _drained(response: httpx2.Response) -> None:
-    try:
-        with anyio.move_on_after(_REST):
-            async for _ in response.aiter_bytes():
-                pass
-    except httpx2.TransportError:
-        pass
-    finally:
-        with anyio.CancelScope(shield=True):
-            await response.aclose()
 
 
 def _why(error: Exception) -> str:

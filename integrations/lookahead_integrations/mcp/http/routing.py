@@ -11,19 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from lookahead_integrations.mcp.exchange import INVALID_PARAMS, MODERN, Json, RpcError
+from lookahead_integrations.mcp.wire import eras
+from lookahead_integrations.mcp.wire.parked import MISSING_CAPABILITY
 
 VERSION: Final = "mcp-protocol-version"
 METHOD: Final = "mcp-method"
 NAME: Final = "mcp-name"
 PARAM: Final = "mcp-param-"
 
-META_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
-META_INFO: Final = "io.modelcontextprotocol/clientInfo"
-META_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
-
 HEADER_MISMATCH: Final = -32020
-MISSING_CAPABILITY: Final = -32021
-UNSUPPORTED_VERSION: Final = -32022
 
 STATUS: Final[Mapping[int, int]] = {
     -32700: 400,
@@ -32,7 +28,7 @@ STATUS: Final[Mapping[int, int]] = {
     -32601: 404,
     HEADER_MISMATCH: 400,
     MISSING_CAPABILITY: 400,
-    UNSUPPORTED_VERSION: 400,
+    eras.UNSUPPORTED_VERSION: 400,
 }
 """The HTTP status of an error's code; every other is 200."""
 
@@ -68,35 +64,30 @@ def decoded(value: str | None) -> str | None:
         return None
 
 
-def refusal(body: Json, pairs: Sequence[tuple[str, str]], *, versions: Sequence[str] = MODERN) -> RpcError | None:
+def refusal(body: Json, pairs: Sequence[tuple[str, str]]) -> RpcError | None:
     """Why a request of this era is not understood: its envelope is missing, or its headers say something else."""
-    params = body.get("params")
-    meta = cast("Json", params).get("_meta") if isinstance(params, dict) else None
-    if not isinstance(meta, dict):
-        return RpcError(INVALID_PARAMS, f"params._meta must carry {META_VERSION} and {META_CAPABILITIES}")
-    meta = cast("Json", meta)
-    if missing := [key for key in (META_VERSION, META_CAPABILITIES) if key not in meta]:
-        return RpcError(INVALID_PARAMS, f"params._meta lacks {', '.join(missing)}")
+    params = cast("Json", body.get("params") or {})
+    meta = params.get("_meta")
+    meta = cast("Json", meta) if isinstance(meta, dict) else {}
+    if missing := [key for key in (eras.VERSION, eras.CAPABILITIES) if key not in meta]:
+        return RpcError(INVALID_PARAMS, f"params._meta lacks {' and '.join(missing)}")
     headers: dict[str, str] = {}
     for name, value in pairs:
         if name in (VERSION, METHOD, NAME) and name in headers:
             return RpcError(HEADER_MISMATCH, f"the header {name} was sent twice")
         headers[name] = value
-    version = meta[META_VERSION]
-    if headers.get(VERSION) != version:
+    if headers.get(VERSION) != meta[eras.VERSION]:
         return RpcError(HEADER_MISMATCH, f"the header {VERSION} is not the version of the envelope")
     if headers.get(METHOD) != body.get("method"):
         return RpcError(HEADER_MISMATCH, f"the header {METHOD} is not the method of the body")
     key = NAMED_BY.get(body["method"])
-    value = cast("Json", params).get(key) if key else None
+    value = params.get(key) if key else None
     if value is not None and decoded(headers.get(NAME)) != value:
         return RpcError(HEADER_MISMATCH, f"the header {NAME} is not the {key} of the body")
-    return None if version in versions else unsupported(str(version), versions)
-
-
-def unsupported(requested: str, versions: Sequence[str] = MODERN) -> RpcError:
-    data = {"supported": list(versions), "requested": requested}
-    return RpcError(UNSUPPORTED_VERSION, "Unsupported protocol version", data)
+    if (version := str(meta[eras.VERSION])) in MODERN:
+        return None
+    data = {"supported": list(MODERN), "requested": version}
+    return RpcError(eras.UNSUPPORTED_VERSION, "Unsupported protocol version", data)
 
 
 def headers_of(method: str, params: Json, version: str) -> dict[str, str]:

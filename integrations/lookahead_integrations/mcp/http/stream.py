@@ -18,6 +18,7 @@ class Stream:
     def __init__(self, name: str) -> None:
         self.name = name
         self.ended = False
+        self.hung = False
         self.reader = 0
         """Counts who took over the reading: an earlier reader stops, as a message goes to one connection only."""
         self.size = 0
@@ -43,8 +44,8 @@ class Stream:
         self._tell()
 
     def hang_up(self) -> None:
-        """Let whoever reads go, without having ended: it may come back and read on."""
-        self.reader += 1
+        """Let whoever reads go once it has read what there is, without having ended: it may come back and read on."""
+        self.hung = True
         self._tell()
 
     def forget_one(self) -> int:
@@ -58,6 +59,16 @@ class Stream:
         """What names this message on the wire."""
         return f"{self.name}.{number}"
 
+    async def begun(self) -> None:
+        """Until there is something to read, or it has ended."""
+        while not self._messages and not self.ended:
+            await self._changed.wait()
+
+    @property
+    def only(self) -> bytes | None:
+        """The one message that was all; None where there is more, or may be."""
+        return self._messages[0] if self.ended and len(self._messages) == 1 and self._first == 1 else None
+
     async def after(self, number: int) -> AsyncIterator[tuple[int, bytes]]:
         """Messages behind that one, in order. What was forgotten in the meantime is not read."""
         self.reader += 1
@@ -69,7 +80,8 @@ class Stream:
             if at <= self.last:
                 yield at, self._messages[at - self._first]
                 at += 1
-            elif self.ended:
+            elif self.ended or self.hung:
+                self.hung = False
                 return
             else:
                 await self._changed.wait()
@@ -96,14 +108,16 @@ class Streams:
         stream = self._of_calls[str(self._count)] = Stream(str(self._count))
         return stream
 
-    def close(self, stream: Stream, *, keep: bool) -> None:
-        """The call was answered. `keep` where the client may have lost the answer with its connection."""
+    def close(self, stream: Stream) -> None:
+        """The call was answered. The client may have lost the answer with its connection: it is kept for a while."""
         stream.end()
-        if keep:
-            self._ended.append(stream.name)
-        if not keep or len(self._ended) > self._kept_streams:
-            gone = self._of_calls.pop(self._ended.popleft() if keep else stream.name, None)
-            self._size -= gone.size if gone is not None else 0
+        self._ended.append(stream.name)
+        if len(self._ended) > self._kept_streams:
+            self._forget_all_of(self._ended.popleft())
+
+    def read(self, stream: Stream) -> None:
+        """The client has all of it."""
+        self._forget_all_of(stream.name)
 
     def put(self, stream: Stream, message: bytes) -> None:
         stream.put(message)
@@ -122,6 +136,10 @@ class Streams:
     def end(self) -> None:
         for stream in (self.own, *self._of_calls.values()):
             stream.end()
+
+    def _forget_all_of(self, name: str) -> None:
+        gone = self._of_calls.pop(name, None)
+        self._size -= gone.size if gone is not None else 0
 
     def _forget(self, latest: Stream) -> None:
         """The newest message is what a reader waits for: it stays, however large it is."""

@@ -14,7 +14,7 @@ from lookahead_integrations.mcp.http import routing, sse
 from lookahead_integrations.mcp.http.address import Address
 from lookahead_integrations.mcp.http.post import Answered, Broken, Post, Refusal, Unreachable, named, pool_of
 from lookahead_integrations.mcp.settings import Limits
-from lookahead_integrations.mcp.wire import frames
+from lookahead_integrations.mcp.wire import eras, frames
 from lookahead_integrations.mcp.wire.channel import Channel, ChannelClosed, Connect, Listener
 
 _ATTEMPTS: Final = 5
@@ -150,21 +150,23 @@ class _HttpChannel:
     async def _read(
         self, answered: Answered, id: int | None, related: Listener | None, place: _Place
     ) -> frames.Reply | None:
-        async for event in sse.events(answered.chunks(), largest=self.limits.frame):
-            place.last = event.id or place.last
-            place.pause = event.retry if event.retry is not None else place.pause
-            place.news = True
-            if not event.data or event.kind != "message":
-                continue
-            message = _message(event.data, id)
-            if isinstance(message, frames.Reply):
-                if message.id == id:
-                    answered.finish()
-                    return message
-            elif isinstance(message, frames.Request):
-                self.tasks.start_soon(self._asked, message, related or self.listener)
-            elif message is not None:
-                await (related or self.listener).told(message.method, message.params)
+        reader = sse.Reader(largest=self.limits.frame)
+        while chunk := await answered.chunk():
+            for event in reader.feed(chunk):
+                place.last = event.id or place.last
+                place.pause = event.retry if event.retry is not None else place.pause
+                place.news = True
+                if not event.data or event.kind != "message":
+                    continue
+                message = _message(event.data, id)
+                if isinstance(message, frames.Reply):
+                    if message.id == id:
+                        answered.finish()
+                        return message
+                elif isinstance(message, frames.Request):
+                    self.tasks.start_soon(self._asked, message, related or self.listener)
+                elif message is not None:
+                    await (related or self.listener).told(message.method, message.params)
         if id is not None and place.last is None:
             raise Broken("the upstream ended its answer before it was there")
         return None
@@ -244,7 +246,7 @@ class _HttpChannel:
     def _era(self, method: str, params: Json | None, call: Call | None) -> dict[str, str]:
         """The headers of a request that says itself which revision it is of."""
         meta: Any = (params or {}).get("_meta")
-        version = cast(Json, meta).get(routing.META_VERSION) if isinstance(meta, dict) else None
+        version = cast(Json, meta).get(eras.VERSION) if isinstance(meta, dict) else None
         if params is None or not isinstance(version, str):
             return {}
         headers = routing.headers_of(method, params, version)

@@ -1,0 +1,90 @@
+"""`--listen HOST:PORT`: an endpoint that serves until it is told to stop."""
+
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final, TypeAlias
+
+import anyio
+
+from lookahead.errors import ConfigError
+from lookahead_integrations.mcp.exchange import Service
+from lookahead_integrations.mcp.http.app import PATH, Front
+from lookahead_integrations.mcp.http.gate import gate_for, loopback
+from lookahead_integrations.mcp.settings import ProxySettings
+
+try:
+    import uvicorn
+except ImportError as error:
+    raise ImportError('--listen needs MCP\'s transport: pip install "lookahead-agents[mcp]"') from error
+
+_CONNECTIONS: Final = 4096
+_PARTING: Final = 2
+"""Seconds that open connections have when the proxy stops."""
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+Opened: TypeAlias = Callable[[ProxySettings], AbstractAsyncContextManager[Service]]
+"""Opens all that stands behind a front."""
+
+
+async def serve(settings: ProxySettings, opened: Opened, *, say: Callable[[str], None] = _say) -> None:
+    """Serves until a signal, or until it is cancelled."""
+    host, port = _address(settings)
+    if "authorization" in settings.passed and settings.tokens:
+        raise ConfigError(
+            "a client's Authorization holds our own token: it cannot be passed on to the upstream. "
+            "Give the upstream's with --header"
+        )
+    endpoint = _opened(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    gate = gate_for(host, hosts=settings.hosts, origins=settings.origins, largest=settings.limits.frame)
+    with endpoint:
+        async with opened(settings) as service, anyio.create_task_group() as tasks:
+            front = Front(service=service, tasks=tasks, gate=gate, limits=settings.limits, tokens=settings.tokens)
+            config = uvicorn.Config(
+                front,
+                http="h11",
+                ws="none",
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                limit_concurrency=_CONNECTIONS,
+                timeout_graceful_shutdown=_PARTING,
+            )
+            say(f"MCP at http://{shown}:{endpoint.getsockname()[1]}{PATH}")
+            if not loopback(host):
+                whoever = "has one of the tokens" if settings.tokens else "reaches it: nobody is asked for a token"
+                say(f"other machines reach this address too, and it serves whoever {whoever}")
+            await uvicorn.Server(config).serve(sockets=[endpoint])
+            tasks.cancel_scope.cancel()
+
+
+def _address(settings: ProxySettings) -> tuple[str, int]:
+    host, colon, port = (settings.listen or "").rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not port.isdigit() or int(port) > 65535 or (not colon and not port):
+        raise ConfigError(f"--listen {settings.listen}: HOST:PORT, for example 127.0.0.1:8931")
+    if not loopback(host) and not settings.hosts:
+        raise ConfigError(
+            f"--listen {settings.listen}: other machines can reach that address. Name the host by which they call it: "
+            "--allow-host NAME; and give them a token: --token"
+        )
+    return host, int(port)
+
+
+def _opened(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigError(
+            f"--listen {host}:{port}: {error.strerror or error}. Another port: --listen {host}:0"
+        ) from error

@@ -136,17 +136,18 @@ class Acting:
             said = await confirm.ask(client, held, conversation.line.guard.policy.approval_seconds)
             if said != "yes":
                 return confirm.declined(held) if said == "no" else held
-            asked = held
+            now: Held | Answer = held
             if conversation.state.digest != held.state.digest:
-                # While the question was open, something else was done: it is judged anew, in the state that is now.
-                again = await conversation.hold(held.action)
-                if isinstance(again, Answer) or not again.asks:
-                    return again
-                held = again
-            if confirm.shown(held.decision) == confirm.shown(asked.decision):
-                held = await conversation.answered(held, by=confirm.named(client))
-                if not held.asks:
-                    return held
+                # While the question was open something else was done: it is judged anew, in the state that is now.
+                now = await conversation.hold(held.action)
+            if isinstance(now, Held) and now.asks and confirm.shown(now.decision) == confirm.shown(held.decision):
+                now = await conversation.answered(now, by=confirm.named(client))
+                if now.asks:
+                    # A copy shows something else than the person was shown.
+                    now = await conversation.hold(held.action)
+            if isinstance(now, Answer) or not now.asks:
+                return now
+            held = now
         return held
 
     async def _done(self, call: Call, conversation: Session, permit: Permit) -> Json:

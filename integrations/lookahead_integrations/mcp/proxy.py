@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Protocol, cast
 
-from lookahead_integrations.mcp.exchange import Service
+from lookahead_integrations.mcp.exchange import METHOD_NOT_FOUND, Call, Json, RpcError, Service
 from lookahead_integrations.mcp.settings import ProxySettings
+from lookahead_integrations.mcp.wire.channel import Connect
 
 
 class Layer(Protocol):
@@ -52,7 +53,8 @@ async def opened(settings: ProxySettings) -> AsyncGenerator[Service]:
 async def serve(settings: ProxySettings) -> None:
     """Until the client has gone, or we are told to end."""
     if settings.listen is not None:
-        await _module("http.front").serve(settings, opened)
+        async with opened(settings) as service:
+            await _module("http.listen").listen(service, settings)
         return
     from lookahead_integrations.mcp.wire import stdio
     from lookahead_integrations.mcp.wire.pipes import Pipes
@@ -65,8 +67,19 @@ async def serve(settings: ProxySettings) -> None:
 
 
 async def _upstream(settings: ProxySettings, stack: AsyncExitStack) -> Service:
+    """Reached when it is first needed: one that is down must not keep a client from connecting."""
     from lookahead_integrations.mcp.wire.upstream import upstream
 
+    if settings.config is not None:
+        return await stack.enter_async_context(_module("many").many(settings))
+    if settings.url is not None:
+        http = _module("http.upstream")
+        address = _module("http.address").Address(
+            url=settings.url, headers=settings.headers, passed=frozenset(settings.passed)
+        )
+        connect: Connect = await stack.enter_async_context(http.reaching(address, limits=settings.limits))
+        name = settings.name or address.shown
+        return await stack.enter_async_context(upstream(connect, name=name, limits=settings.limits))
     if settings.command:
         from lookahead_integrations.mcp.wire.child import Command, Spawner
 
@@ -77,7 +90,14 @@ async def _upstream(settings: ProxySettings, stack: AsyncExitStack) -> Service:
         spawner.begin()
         name = settings.name or os.path.basename(settings.command[0])
         return await stack.enter_async_context(upstream(spawner, name=name, limits=settings.limits))
-    raise NotImplementedError
+    return nobody
+
+
+async def nobody(call: Call, /) -> Json:
+    """Where no upstream was named."""
+    if call.notice:
+        return {}
+    raise RpcError(METHOD_NOT_FOUND, f"there is no server here to answer {call.method}: none was named")
 
 
 def _module(name: str) -> Any:

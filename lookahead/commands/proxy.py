@@ -1,0 +1,114 @@
+"""`lookahead proxy`: stands in front of an MCP server, so that what its tools would do is seen before they do it."""
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+EXAMPLE: Final = """\
+Put it in front of a server's command where a client names it; nothing else
+changes. `lookahead wrap FILE` does that for whole configuration files.
+
+exit codes:
+  0  the client has gone     1  error     130  stopped by Ctrl-C
+  2  --accept-tools: some tools still wait
+
+examples:
+  lookahead proxy -- npx -y @modelcontextprotocol/server-filesystem .
+  lookahead proxy --mode shadow --url https://example.com/mcp
+  lookahead proxy --mode simulate --world http://localhost:8000/v1 -- uvx mcp-server-git
+"""
+_MODES: Final = "guard (the default), simulate, shadow, record, replay, or off"
+
+
+def register(subparsers: Any) -> None:
+    summary = "stand in front of an MCP server"
+    said = "See what the tools of an MCP server would do before they do it."
+    parser = subparsers.add_parser("proxy", help=summary, description=said, epilog=EXAMPLE)
+    parser.usage = "lookahead proxy [options] -- COMMAND [ARGUMENTS]\n       lookahead proxy [options] --url URL"
+    _upstream(parser.add_argument_group("the server"))
+    _deciding(parser.add_argument_group("what becomes of a call"))
+    _serving(parser.add_argument_group("serving HTTP instead of stdin and stdout"))
+    parser.set_defaults(run=run, extra=[])
+
+
+def _upstream(group: Any) -> None:
+    add = group.add_argument
+    add("--url", metavar="URL", help="of a server that is reached by HTTP")
+    add("--config", metavar="FILE", help="several servers behind one: a client's file with mcpServers")
+    add("--header", action="append", default=[], metavar="NAME: VALUE", help="sent to the server at the URL")
+    add("--header-env", action="append", default=[], metavar="NAME=VAR", help="the same, its value in a variable")
+    add("--bearer-env", metavar="VAR", help="the variable that holds the token for the URL")
+    add("--cwd", metavar="PATH", help="the folder that the command runs in")
+    add("--env", action="append", default=[], metavar="NAME=VALUE", help="for the command, beside our own environment")
+    add("--name", default="", metavar="NAME", help="what the server is called in records and messages")
+    # What `unwrap` reads; it changes nothing here.
+    add("--wrapped", action="append", default=[], help=argparse.SUPPRESS)
+
+
+def _deciding(group: Any) -> None:
+    add = group.add_argument
+    add("--mode", metavar="MODE", help=_MODES)
+    add("--policy", metavar="PATH", help="rules for tools: a file of lookahead, or JSON")
+    add("--world", metavar="WORLD", help="who imagines: auto, or the URL of a world model")
+    add("--goal", metavar="TEXT", help="what the agent is to reach")
+    add("--journal", metavar="PATH", help="where the record is kept")
+    add("--saved", metavar="PATH", help="lists of tools that were saved, where there is no server")
+    add("--recording", metavar="PATH", help="the journal to replay (our own)")
+    add("--run", dest="recorded", metavar="RUN", help="the run in it (all of them)")
+    add("--then", action="append", default=[], metavar="WHO", help="for what is not recorded: simulate, forward")
+    add("--no-sampling", action="store_true", help="never ask the client's own model to imagine")
+    add("--pins", metavar="PATH", help="where accepted tools are kept (beside the journal)")
+    add("--strict", action="store_true", help="every tool that comes later waits until it is accepted")
+    add("--accept-tools", nargs="*", metavar="TOOL", help="look at tools that wait, and say yes or no")
+    add("--yes", action="store_true", help="with --accept-tools: yes to all of them")
+    add("--json", action="store_true", help="with --accept-tools: answer for programs")
+    add("--offer", action="append", default=[], metavar="WHAT", help="extensions: resolve, interceptors")
+    add("--patience", type=float, metavar="S", help="seconds that a question waits for its answer (300)")
+
+
+def _serving(group: Any) -> None:
+    add = group.add_argument
+    add("--listen", metavar="HOST:PORT", help="where to serve (127.0.0.1:8931, for this machine alone)")
+    add("--token-env", action="append", default=[], metavar="VAR", help="the variable with a token that clients show")
+    add("--allow-host", action="append", default=[], metavar="NAME", help="by which others call this machine")
+    add("--allow-origin", action="append", default=[], metavar="URL", help="of pages that may connect")
+    add("--pass-header", action="append", default=[], metavar="NAME", help="of clients that goes on to the server")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.accept_tools is not None:
+        return import_module("lookahead_integrations.mcp.pins.accept").run(args)
+    from lookahead.errors import ConfigError
+
+    if args.extra and args.extra[0].startswith("-"):
+        raise ConfigError(f"after -- comes the server's command, and {args.extra[0]!r} is none")
+    _logs()
+    # By name: the core knows no integration.
+    settings = import_module("lookahead_integrations.mcp.told").settings_of(args)
+    import anyio
+
+    try:
+        anyio.run(import_module("lookahead_integrations.mcp.proxy").serve, settings)
+    except ImportError as error:
+        raise ConfigError(str(error)) from error
+    return 0
+
+
+def _logs() -> None:
+    """What the proxy has to say goes to stderr, where a client's log shows it."""
+    import logging
+
+    from lookahead.show import safe
+
+    class Safe(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return "\n".join(safe(line, None) for line in super().format(record).split("\n"))
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Safe("lookahead: %(message)s"))
+    logger = logging.getLogger("lookahead")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if os.environ.get("LOOKAHEAD_DEBUG") == "1" else logging.INFO)
+    logger.propagate = False

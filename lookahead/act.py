@@ -1,6 +1,7 @@
 """Act and record: the only place where an action becomes real, with its intent on disk before and its result after."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from time import monotonic, perf_counter
 from typing import Final, cast
@@ -355,9 +356,7 @@ class Line:
         late = effect == "reads" and not held.papers
         self.pen.expected.add(decision.id)
         if not late:
-            said = Observation(content="not begun: whoever wanted it was cancelled", failed=True, origin=GUARD)
-            never = Resulted(run=self.run, call=decision.id, tool=action.tool, observation=said)
-            await self._write(here, *entries, intent, unless=never)
+            await self._write(here, *entries, intent, unless=lambda: self._never(decision.id, action))
         return Permit(
             call=decision.id,
             decision=decision,
@@ -368,6 +367,10 @@ class Line:
             expires=monotonic() + self.guard.policy.approval_seconds,
             unwritten=(*entries, intent) if late else (),
         )
+
+    def _never(self, call: str, action: Action) -> Resulted:
+        said = Observation(content="not begun: whoever wanted it was cancelled", failed=True, origin=GUARD)
+        return Resulted(run=self.run, call=call, tool=action.tool, observation=said)
 
     async def _imagined(self, state: State, decision: Decision) -> Answer:
         """In a dry run the imagined answer is the answer."""
@@ -389,7 +392,7 @@ class Line:
             )
         return Answer(observation=with_notice(decision, known), decision=decision)
 
-    async def _write(self, here: bool, *entries: Entry, unless: Entry | None = None) -> None:
+    async def _write(self, here: bool, *entries: Entry, unless: Callable[[], Entry] | None = None) -> None:
         if here:
             self.journal.append(*entries)
         else:

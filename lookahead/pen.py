@@ -1,5 +1,6 @@
 """How the line writes to the journal without holding up the event loop for long."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import get_ident
 from time import perf_counter
@@ -34,7 +35,7 @@ class Pen:
     _waiting: dict[int, list[Written]] = field(default_factory=dict[int, list[Written]], repr=False)
     """By the thread whose event loop they wait on."""
 
-    async def write(self, *entries: Entry, unless: Entry | None = None) -> None:
+    async def write(self, *entries: Entry, unless: Callable[[], Entry] | None = None) -> None:
         """On the disk when this returns, together with what siblings write.
 
         What happened is written also where the writer was cancelled while it waited for them. What is only about to
@@ -53,7 +54,7 @@ class Pen:
             await anyio.to_thread.run_sync(self.journal.append, *entries)
         self._learn(started)
 
-    async def _with_siblings(self, wanted: Written, unless: Entry | None) -> None:
+    async def _with_siblings(self, wanted: Written, unless: Callable[[], Entry] | None) -> None:
         waiting = self._waiting.setdefault(get_ident(), [])
         waiting.append(wanted)
         try:
@@ -68,7 +69,7 @@ class Pen:
             if unless is None and not wanted.done:
                 self._all(waiting)
             elif wanted.done and wanted.error is None and unless is not None:
-                self.journal.append(unless)
+                self.journal.append(unless())
             elif not wanted.done:
                 waiting.remove(wanted)
             raise

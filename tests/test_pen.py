@@ -173,7 +173,7 @@ async def test_a_cancelled_scope_does_not_take_back_what_was_handed_in(journal: 
     assert journal.names == ["a"]
 
 
-def cut(journal: Where, later: Granted | None) -> None:
+def cut(journal: Where, later: Callable[[], Entry] | None) -> None:
     """A task that waits for its siblings, and is cancelled by the event loop's own means."""
 
     async def both() -> None:
@@ -193,7 +193,7 @@ def test_what_happened_is_written_although_its_writer_was_cancelled(journal: Whe
 
 
 def test_what_was_only_about_to_happen_is_not_written_where_its_writer_was_cancelled(journal: Where):
-    cut(journal, yes("taken back"))
+    cut(journal, lambda: yes("taken back"))
     assert journal.names == []
 
 
@@ -202,7 +202,7 @@ def test_what_its_siblings_wrote_already_is_taken_back_where_its_writer_was_canc
         pen = Pen(journal=journal, expected={"a", "b"})
 
         async def first() -> None:
-            await pen.write(yes("a"), unless=yes("taken back"))
+            await pen.write(yes("a"), unless=lambda: yes("taken back"))
 
         async def second() -> None:
             await pen.write(yes("b"))

@@ -35,6 +35,7 @@ _MANY: Final = 3000
 _DIGITS: Final = re.compile(rf"\d{{{_MANY}}}")
 
 
+_TOOLS: Final = {"tools"}
 _AGENTS: Final = 64
 _tools: Final[dict[Any, JsonValue]] = {}
 """Lists of tools without their secrets: so many, by redactor, by how much it knew, and by digest."""
@@ -69,9 +70,10 @@ def _clean(entries: Sequence[Entry], bodies: list[dict[str, Any]], redact: Redac
     """Without secrets. The tools of an agent are the same in each of its conversations, and read once."""
     learnt = getattr(redact, "learnt", None)
     known = [_known_tools(entry, redact, learnt) for entry in entries]
-    for body, (_, tools) in zip(bodies, known, strict=True):
-        if tools is not None:
-            body["tools"] = []
+    for body, entry, (_, tools) in zip(bodies, entries, known, strict=True):
+        if isinstance(entry, Started):
+            # Written out where nobody knows them yet, and only there.
+            body["tools"] = [tool.model_dump(mode="json") for tool in entry.tools] if tools is None else []
     clean = cast(list[dict[str, Any]], redact.json(cast(JsonValue, bodies)))
     for body, entry, (key, tools) in zip(clean, entries, known, strict=True):
         if key is None:
@@ -97,7 +99,7 @@ def _known_tools(entry: Entry, redact: Redact, learnt: int | None) -> tuple[Any,
 
 
 def _body(entry: Entry) -> dict[str, Any]:
-    body = entry.model_dump(mode="json")
+    body = entry.model_dump(mode="json", exclude=_TOOLS if isinstance(entry, Started) else None)
     if isinstance(entry, Intended) and entry.owner is None:
         body["owner"] = me().model_dump(mode="json")
     return body

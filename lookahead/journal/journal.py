@@ -152,8 +152,12 @@ class Journal:
 
     def finished(self, run: str, call_id: str, action_digest: str) -> Observation | None:
         """The recorded answer to this call of this run. With one, it must not be made again."""
+        names = outer_names(call_id, run)
+        with self._store.looking() as db:
+            if not views.named(db, names):
+                return None
         with self._store.reading() as db:
-            return views.finished(db, storable(run), outer_names(call_id, run), action_digest)
+            return views.finished(db, storable(run), names, action_digest)
 
     def approval(self, binding: str, now: float) -> Approval | None:
         """An approval with this binding that is neither used nor expired."""
@@ -303,6 +307,8 @@ def _settleable(db: sqlite3.Connection, entry: Resolved) -> None:
 def _once(db: sqlite3.Connection, run: str, call_id: str, action_digest: str) -> None:
     """A call that the agent named is made once in its run: not beside itself, and not after it was answered."""
     names = outer_names(call_id, run)
+    if not views.named(db, names):
+        return
     run = storable(run)
     if views.finished(db, run, names, action_digest) is not None:
         raise PermitError(f"call {call_id} of this run was done already: nothing runs twice")

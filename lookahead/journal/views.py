@@ -134,6 +134,12 @@ def why_in_doubt(db: sqlite3.Connection, intended: Intended) -> str | None:
     return None if running else "its process ended before the result was recorded"
 
 
+def named(db: sqlite3.Connection, names: Names) -> bool:
+    """Whether anything is on record of a call of this name: mostly not, so this is asked first."""
+    query = "SELECT 1 FROM rows WHERE name IN (?, ?) AND kind IN ('intended', 'decided') LIMIT 1"
+    return db.execute(query, names).fetchone() is not None
+
+
 def finished(db: sqlite3.Connection, run: str, names: Names, action_digest: str) -> Observation | None:
     """The answer on record to this very call of this run, if it was made."""
     query = """

@@ -75,11 +75,9 @@ def observation_of(result: Mapping[str, Any], *, verbatim: bool = False) -> Obse
 
     With `verbatim` it can be told again as it was: see `result_of`.
     """
-    structured = result.get("structuredContent")
-    content = text_of(result.get("content"))
-    written = _shortened(content, structured)
+    written = _shortened(text_of(result.get("content")), result.get("structuredContent"))
     failed = result.get("isError") is True
-    if verbatim and _told(content, structured, failed=failed) != _essence(result):
+    if verbatim and _told(written["content"], written["structured"], failed=failed) != _essence(result):
         written["verbatim"] = _bounded(dict(result), VERBATIM)
     return _observation(written, failed=failed)
 

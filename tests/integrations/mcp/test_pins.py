@@ -12,6 +12,7 @@ import pytest
 
 from lookahead_integrations.mcp.exchange import Call, Json, Lost, RpcError
 from lookahead_integrations.mcp.pins import Pinned, PinStore, identity, layer, pinned
+from lookahead_integrations.mcp.pins.accept import accept
 from lookahead_integrations.mcp.pins.refusal import KEY
 from lookahead_integrations.mcp.settings import ProxySettings
 from lookahead_integrations.mcp.testing import ScriptedClient, ScriptedService, text, tool
@@ -452,3 +453,63 @@ async def test_the_file_can_be_read_by_a_person(store: Path) -> None:
     assert upstream["name"] == "npx -y @x/server /data"
     assert upstream["tools"]["read_file"]["by"] == "first sight"
     assert upstream["tools"]["read_file"]["seen"]["definition"]["description"] == "Reads a text file."
+
+
+async def test_a_new_conversation_is_compared_before_its_first_call(store: Path) -> None:
+    """Each may have a server process of its own."""
+    upstream = server(READ)
+    service = behind(upstream, store)
+    await names(service, ScriptedClient())
+    upstream.tools = [{**READ, "description": "Another process, another tool."}]
+    assert (await service(ScriptedClient().use("read_file")))["isError"] is True
+
+
+async def test_a_list_is_asked_for_again_after_a_while(
+    store: Path, client: ScriptedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream = server(READ)
+    service = behind(upstream, store)
+    await names(service, client)
+    upstream.tools = [{**READ, "description": "Nobody was told."}]
+    assert await service(client.use("read_file")) == text("done")
+    monkeypatch.setattr("lookahead_integrations.mcp.pins.service.HOLDS", -1.0)
+    assert (await service(client.use("read_file")))["isError"] is True
+
+
+async def test_a_server_without_a_list_of_tools_is_called_all_the_same(store: Path, client: ScriptedClient) -> None:
+    upstream = ScriptedService(script={"tools/call": text("done")})
+    upstream.script = {"tools/call": text("done"), "tools/list": RpcError(-32601, "Method not found")}
+    assert await behind(upstream, store)(client.use("read_file")) == text("done")
+
+
+async def test_a_server_that_cannot_list_its_tools_now_is_not_called(store: Path, client: ScriptedClient) -> None:
+    upstream = ScriptedService(script={"tools/call": text("done"), "tools/list": RpcError(-32603, "busy")})
+    with pytest.raises(RpcError, match="busy"):
+        await behind(upstream, store)(client.use("read_file"))
+    assert upstream.called() == []
+
+
+async def test_a_server_that_does_not_list_its_tools_in_time_is_not_called(
+    store: Path, client: ScriptedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lookahead_integrations.mcp.pins.service.PATIENCE", 0.05)
+
+    async def hangs(call: Call) -> Json:
+        await anyio.sleep_forever()
+        return {}
+
+    other = ScriptedClient()
+    upstream = ScriptedService(script={"tools/list": lambda call: hangs(call) if call.client.key == client.key else {}})
+    service = behind(upstream, store)
+    with pytest.raises(RpcError, match="has not listed its tools"):
+        await service(client.use("read_file"))
+    assert await service(other.call("tools/list")) == {}
+
+
+async def test_what_is_accepted_while_a_proxy_runs_is_in_its_next_list(store: Path, client: ScriptedClient) -> None:
+    await seen(store, READ)
+    changed = {**READ, "description": "Another."}
+    service = behind(server(changed), store)
+    assert await names(service, client) == await names(service, client) == []
+    assert accept(PinStore(store), yes=True) == 0
+    assert await names(service, client) == ["read_file"]

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from pydantic import Field, JsonValue, ValidationError
 
@@ -78,12 +78,23 @@ class Kept(Noun):
         return self.model_copy(update={"upstreams": {**self.upstreams, key: upstream}})
 
 
+Stamp: TypeAlias = tuple[int, int, int] | None
+"""By which a file that was written is told from what it was before; None where there is none."""
+
+
 class PinStore:
     """One file. Whoever changes it has read it under the lock, so nobody's change is lost."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).expanduser().absolute()
-        self._cached: tuple[tuple[int, int, int], Kept] | None = None
+        self._cached: tuple[Stamp, Kept] | None = None
+
+    def stamp(self) -> Stamp:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def read(self) -> Kept:
         """What is kept; nothing yet where there is no file. Raises PinsDamaged where it cannot be believed."""

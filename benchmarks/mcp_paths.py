@@ -115,7 +115,7 @@ def listening(command: Sequence[str], env: Mapping[str, str], port: int, log: Te
                     break
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{command[0]} did not open port {port}: see {log.name}")
-            time.sleep(0.05)
+            time.sleep(0.01)
         yield process
     finally:
         os.killpg(process.pid, signal.SIGTERM)

@@ -30,6 +30,7 @@ def register(subparsers: Any) -> None:
     _upstream(parser.add_argument_group("the server"))
     _deciding(parser.add_argument_group("what becomes of a call"))
     _serving(parser.add_argument_group("serving HTTP instead of stdin and stdout"))
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.set_defaults(run=run, extra=[])
 
 
@@ -82,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
         return import_module("lookahead_integrations.mcp.pins.accept").run(args)
     from lookahead.errors import ConfigError
 
+    if args.words:
+        raise ConfigError(f"before the server's command comes --, as in: lookahead proxy -- {' '.join(args.words)}")
     if args.extra and args.extra[0].startswith("-"):
         raise ConfigError(f"after -- comes the server's command, and {args.extra[0]!r} is none")
     _logs()

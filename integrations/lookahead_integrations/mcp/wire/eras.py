@@ -170,18 +170,21 @@ def questions_in(result: Json) -> dict[str, Question]:
 
 
 def wished(notifications: Json, capabilities: Json) -> Json:
-    """Of what a client wants to be told, what a server of the older era can tell."""
-    told: Json = {}
-    for name, wish in (("tools", "toolsListChanged"), ("prompts", "promptsListChanged")):
-        if notifications.get(wish) is True and _of(capabilities, name).get("listChanged"):
-            told[wish] = True
-    resources = _of(capabilities, "resources")
-    if notifications.get("resourcesListChanged") is True and resources.get("listChanged"):
-        told["resourcesListChanged"] = True
+    """Of what a client wants to be told, what a server of the older era can tell.
+
+    Of its lists such a server may tell also where it did not declare it; whoever is not told has lost nothing.
+    """
+    told: Json = {wish: True for wish in LISTS.values() if notifications.get(wish) is True}
     uris: Any = notifications.get("resourceSubscriptions")
-    if isinstance(uris, list) and uris and resources.get("subscribe"):
+    if isinstance(uris, list) and uris and _of(capabilities, "resources").get("subscribe"):
         told["resourceSubscriptions"] = [uri for uri in cast(list[Any], uris) if isinstance(uri, str)]
     return told
+
+
+def changing(capabilities: Json) -> Json:
+    """A wish for all that a server says it can tell of its lists."""
+    names = {wish: wish.removesuffix("ListChanged") for wish in LISTS.values()}
+    return {wish: True for wish, name in names.items() if _of(capabilities, name).get("listChanged")}
 
 
 def belongs(method: str, params: Json, wishes: Json) -> bool:

@@ -10,8 +10,11 @@ from anyio.abc import TaskGroup
 
 from lookahead_integrations.mcp.exchange import (
     INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
     LEGACY,
     META,
+    METHOD_NOT_FOUND,
     Call,
     Client,
     Json,
@@ -37,6 +40,8 @@ _AT_ONCE: Final = 2
 _WAITED: Final = 3.0
 """Seconds that a call waits for a server to be started again; if it is longer, it is told so."""
 _LONGEST: Final = 30.0
+_REFUSED: Final = (METHOD_NOT_FOUND, INVALID_REQUEST, INVALID_PARAMS, eras.UNSUPPORTED_VERSION)
+"""How servers of the newer era answer `initialize`."""
 _KNOWN: Final = ("elicitation", "sampling", "roots", "experimental")
 """What a client can declare in the older era."""
 
@@ -47,6 +52,8 @@ class Verdict:
 
     older: bool = False
     """It cannot be asked `server/discover`."""
+    newer: bool = False
+    """It cannot be greeted by `initialize`, and not asked anything else after that."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -158,8 +165,7 @@ class Link:
             await anyio.sleep(max(0.0, self._not_before - anyio.current_time()))
             try:
                 reason = await self._connected(opening)
-                if opening.error is not None and self._probed_to_death(opening):
-                    opening.error = None
+                if opening.error is not None and self._otherwise(opening):
                     reason = await self._connected(opening)
             except Exception as error:
                 opening.error = opening.error or error
@@ -174,13 +180,20 @@ class Link:
         elif reason and not self._closing:
             await self._ended(reason)
 
-    def _probed_to_death(self, opening: _Opening) -> bool:
-        """Some servers end at a first request that they do not know."""
-        unasked = opening.call is not None and modern(opening.call.client) and not self.verdict.older
-        if unasked and isinstance(opening.error, ChannelClosed):
-            self.verdict.older = True
-            return True
-        return False
+    def _otherwise(self, opening: _Opening) -> bool:
+        """Whether it may be another thing with a connection that has not been spoken to in this way."""
+        error, call = opening.error, opening.call
+        if call is not None and modern(call.client):
+            # Some servers end at a first request that they do not know.
+            again = isinstance(error, ChannelClosed) and not self.verdict.older
+            self.verdict.older = self.verdict.older or again
+        else:
+            # Some are of the era of their first request, even where they refuse it.
+            again = isinstance(error, RpcError) and error.code in _REFUSED and not self.verdict.newer
+            self.verdict.newer = self.verdict.newer or again
+        if again:
+            opening.error = None
+        return again
 
     async def _connected(self, opening: _Opening) -> str:
         """Opens a channel and keeps it until it breaks off. Returns why it did."""
@@ -216,21 +229,25 @@ class Link:
 
     async def _greeted_as_older(self, channel: Channel) -> tuple[Older | Newer, Json]:
         older = Older(channel=channel, limits=self.limits, kept=self._kept, standing=self.standing)
-        try:
-            older.greeting = await channel.request("initialize", self._hello)
-        except ChannelClosed:
-            raise
-        except RpcError as error:
-            newer = Newer(channel=channel, tasks=self.tasks, kept=self._kept, standing=self.standing)
-            standing = cast(Client, self.standing)
-            envelope = Envelope(version=eras.MODERN[-1], info=standing.info, capabilities=standing.capabilities)
-            params = eras.with_envelope({}, envelope)
-            discovery = await self._discovered(channel, params, None)
-            if discovery is None:
-                raise error
-            newer.discovery = discovery
-            return newer, eras.initialized(discovery, eras.agreed(self._hello.get("protocolVersion")))
-        return older, older.greeting
+        refused: RpcError | None = None
+        if not self.verdict.newer:
+            try:
+                older.greeting = await channel.request("initialize", self._hello)
+                return older, older.greeting
+            except ChannelClosed:
+                raise
+            except RpcError as error:
+                refused = error
+        newer = Newer(channel=channel, tasks=self.tasks, kept=self._kept, standing=self.standing)
+        standing = cast(Client, self.standing)
+        envelope = Envelope(version=eras.MODERN[-1], info=standing.info, capabilities=standing.capabilities)
+        discovery = await self._discovered(channel, eras.with_envelope({}, envelope), None)
+        if discovery is None:
+            # The next one is asked in the usual way again.
+            self.verdict.newer = False
+            raise refused or RpcError(INTERNAL_ERROR, f"{self.name} answers in no era that we speak")
+        newer.discovery = discovery
+        return newer, eras.initialized(discovery, eras.agreed(self._hello.get("protocolVersion")))
 
     async def _greeted_as_newer(self, channel: Channel, call: Call) -> tuple[Older | Newer, Json | None]:
         newer = Newer(channel=channel, tasks=self.tasks, kept=self._kept)
@@ -305,10 +322,10 @@ class Link:
             return
         await self._say("info", f"{self.name} was started again; what it kept in memory is gone.")
         if isinstance(server, Older):
-            for method, name in _CHANGES.items():
-                capability: Any = cast(Json, server.greeting.get("capabilities") or {}).get(name)
-                if isinstance(capability, dict) and cast(Json, capability).get("listChanged"):
-                    await self._quietly(self.standing.tell(method, {}))
+            # It may have come back another one.
+            wishes = eras.changing(cast(Json, server.greeting.get("capabilities") or {}))
+            for method in [method for method, wish in eras.LISTS.items() if wish in wishes]:
+                await self._quietly(self.standing.tell(method, {}))
 
     async def _say(self, level: str, text: str) -> None:
         log.log(logging.INFO if level == "info" else logging.WARNING, "%s", text)
@@ -321,9 +338,6 @@ class Link:
             await telling
         except Exception as error:
             log.debug("the client could not be told: %s", error)
-
-
-_CHANGES: Final = {method: wish.removesuffix("ListChanged") for method, wish in eras.LISTS.items()}
 
 
 def _hello_of(client: Client) -> Json:

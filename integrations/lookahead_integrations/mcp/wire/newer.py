@@ -46,7 +46,7 @@ class Newer:
         if self.standing is None:
             return
         capabilities = cast(Json, self.discovery.get("capabilities") or {})
-        wishes = eras.wished(dict.fromkeys(eras.LISTS.values(), True), capabilities)
+        wishes = eras.changing(capabilities)
         if wishes:
             self._listen("", wishes)
         for uri in self.kept.uris:

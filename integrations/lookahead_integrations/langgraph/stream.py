@@ -11,10 +11,14 @@ from lookahead.redact import shared
 from lookahead.show import call_line
 
 VERSION: Final = 1
+_TOLD: Final = (Proposed, Imagined, Judged, Decided, Acted)
+"""For nothing else is the stream looked for: a call tells of a dozen things, and mostly nobody listens."""
 
 
 def into_stream(event: Event) -> None:
     """A watcher. Outside of a graph, and where nobody listens, it says nothing."""
+    if not isinstance(event, _TOLD):
+        return
     try:
         write = get_stream_writer()
     except (RuntimeError, KeyError):

@@ -198,6 +198,15 @@ def test_cell_async(kind: str) -> None:
     assert real.done == ["send x"]
 
 
+def _drawn(graph: Any) -> dict[str, Any]:
+    """As LangGraph draws it; what LangSmith is told of a guarded node is not part of the picture."""
+    drawn = graph.get_graph().to_json()
+    for node in drawn["nodes"]:
+        told = {key: value for key, value in node.pop("metadata", {}).items() if not key.startswith("lookahead_")}
+        node.update({"metadata": told} if told else {})
+    return drawn
+
+
 @KIND
 def test_the_same_class_comes_back_and_the_original_is_untouched(kind: str) -> None:
     real = Real()
@@ -209,7 +218,7 @@ def test_the_same_class_comes_back_and_the_original_is_untouched(kind: str) -> N
     assert {name: node.bound for name, node in bare.nodes.items()} == before
     assert not hasattr(bare, "lookahead")
     assert graph.name == "mine"
-    assert graph.get_graph().to_json() == bare.get_graph().to_json()
+    assert _drawn(graph) == _drawn(bare)
     assert graph.get_input_jsonschema() == bare.get_input_jsonschema()
     bare.invoke(ASKED, THREAD)
     assert real.done == ["pay 1"]

@@ -22,7 +22,7 @@ class Address:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Sent with every request: they may hold secrets."""
     passed: frozenset[str] = frozenset()
-    """Names of a client's headers that are passed on, in lower case."""
+    """Names of a client's headers that are passed on."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -43,6 +43,7 @@ class Address:
 
     def for_client(self, headers: Mapping[str, str]) -> dict[str, str]:
         """What goes with a request that a client with these headers made."""
-        allowed = {name: value for name, value in headers.items() if name in self.passed}
+        passed = {name.lower() for name in self.passed}
+        allowed = {name: value for name, value in headers.items() if name in passed}
         own = {name: value for name, value in self.headers.items() if name.lower() not in allowed}
         return {**own, **allowed}

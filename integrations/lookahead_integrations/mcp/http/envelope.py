@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 from lookahead_integrations.mcp.exchange import (
     CLOSED,
     INTERNAL_ERROR,
+    INVALID_PARAMS,
     META,
     MODERN,
     Call,
@@ -32,6 +33,7 @@ from lookahead_integrations.mcp.wire.peer import named
 CONVERSATIONS: Final = 4096
 """That something is kept for, as nobody says that one is over."""
 _PAGES: Final = 100
+_UNNAMED: Final = {"name": "unnamed", "version": ""}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,12 +105,11 @@ class Envelope:
                 self._forget(key)
 
     async def _exchange(self, http: Http, owner: str, request: Request) -> None:
-        meta = cast(Json, request.params["_meta"])
-        info, capabilities = _object(meta.get(eras.INFO)), _object(meta.get(eras.CAPABILITIES))
+        info, capabilities = _said(request)
         stream = Stream("")
         client = EnvelopeClient(
             key=self._key(owner or http.peer, info),
-            version=meta[eras.VERSION],
+            version=request.params["_meta"][eras.VERSION],
             info=info,
             capabilities=capabilities,
             headers=http.headers,
@@ -202,6 +203,19 @@ class Envelope:
             await self.service(call)
         except Exception as error:
             named(error)
+
+
+def _said(request: Request) -> tuple[Json, Json]:
+    """Who asks, and what it can do. Told to an upstream when it is first spoken with, so it has to be in order."""
+    meta = cast(Json, request.params["_meta"])
+    info, capabilities = meta.get(eras.INFO, _UNNAMED), meta[eras.CAPABILITIES]
+    if not isinstance(info, dict) or not all(isinstance(cast(Json, info).get(key), str) for key in _UNNAMED):
+        raise frames.BadFrame(INVALID_PARAMS, f"{eras.INFO} has a name and a version", request.id)
+    if not isinstance(capabilities, dict) or not all(
+        isinstance(one, dict) for one in cast(Json, capabilities).values()
+    ):
+        raise frames.BadFrame(INVALID_PARAMS, f"{eras.CAPABILITIES} is an object of objects", request.id)
+    return cast(Json, info), cast(Json, capabilities)
 
 
 async def _answer(http: Http, said: Json) -> None:

@@ -3,8 +3,7 @@
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Final, TypeAlias
+from typing import Final
 
 import anyio
 
@@ -28,11 +27,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-Opened: TypeAlias = Callable[[ProxySettings], AbstractAsyncContextManager[Service]]
-"""Opens all that stands behind a front."""
-
-
-async def serve(settings: ProxySettings, opened: Opened, *, say: Callable[[str], None] = _say) -> None:
+async def listen(service: Service, settings: ProxySettings, *, say: Callable[[str], None] = _say) -> None:
     """Serves until a signal, or until it is cancelled."""
     host, port = _address(settings)
     if "authorization" in settings.passed and settings.tokens:
@@ -44,7 +39,7 @@ async def serve(settings: ProxySettings, opened: Opened, *, say: Callable[[str],
     shown = f"[{host}]" if ":" in host else host
     gate = gate_for(host, hosts=settings.hosts, origins=settings.origins, largest=settings.limits.frame)
     with endpoint:
-        async with opened(settings) as service, anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as tasks:
             front = Front(service=service, tasks=tasks, gate=gate, limits=settings.limits, tokens=settings.tokens)
             config = uvicorn.Config(
                 front,

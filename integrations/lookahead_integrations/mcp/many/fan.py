@@ -8,7 +8,16 @@ from typing import Final, TypeAlias
 import anyio
 
 from lookahead.show import safe
-from lookahead_integrations.mcp.exchange import META, METHOD_NOT_FOUND, Call, Json, RpcError, Service, modern
+from lookahead_integrations.mcp.exchange import (
+    INTERNAL_ERROR,
+    META,
+    METHOD_NOT_FOUND,
+    Call,
+    Json,
+    RpcError,
+    Service,
+    modern,
+)
 from lookahead_integrations.mcp.many.merging import object_of
 from lookahead_integrations.mcp.many.voice import Book, Hears, Voice
 
@@ -72,8 +81,16 @@ def absence(key: str, error: str) -> str:
     return f"the server {key!r} is not available: {safe(error)}"
 
 
+class Absent(RpcError):
+    """A server could not be had, so nothing was asked of it."""
+
+    def __init__(self, key: str, error: str) -> None:
+        super().__init__(INTERNAL_ERROR, absence(key, error))
+        self.why = error
+
+
 def why(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return error.why if isinstance(error, Absent) else str(error) or type(error).__name__
 
 
 def first(failed: Mapping[str, Exception]) -> Exception:

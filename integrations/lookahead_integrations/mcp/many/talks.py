@@ -2,6 +2,7 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,7 +11,7 @@ from anyio.abc import TaskGroup
 
 from lookahead_integrations.mcp.exchange import CLOSED, INTERNAL_ERROR, Call, Json, RpcError, modern
 from lookahead_integrations.mcp.many import merging
-from lookahead_integrations.mcp.many.fan import Fan, Said, absence, why
+from lookahead_integrations.mcp.many.fan import Absent, Fan, Said, absence, why
 from lookahead_integrations.mcp.many.merging import SERVER, object_of
 
 log: Final = logging.getLogger("lookahead.mcp")
@@ -82,7 +83,7 @@ class Talks:
         if talk is not None and key not in talk.said:
             await self._greeted(talk, key)
             if key in talk.absent:
-                raise RpcError(INTERNAL_ERROR, absence(key, talk.absent[key]))
+                raise Absent(key, talk.absent[key])
 
     def lacks(self, call: Call, key: str, capability: str) -> bool:
         """Whether a server said who it is, and nothing of this."""
@@ -105,7 +106,10 @@ class Talks:
         elif call.method == "notifications/initialized" and talk is not None:
             talk.ready = call
         known = [key for key in self.fan.upstreams if talk is None or call.method == CLOSED or key in talk.said]
-        _, failed = await self.fan.gather(lambda key: self.fan.upstreams[key](self.fan.to(call, key)), known)
+        await self._noticed(call, known)
+
+    async def _noticed(self, call: Call, keys: Sequence[str]) -> None:
+        _, failed = await self.fan.gather(lambda key: self.fan.upstreams[key](self.fan.to(call, key)), keys)
         for key, error in failed.items():
             log.debug("%s took no notice of %s: %s", key, call.method, why(error))
 
@@ -125,11 +129,11 @@ class Talks:
                 return talk.said[key]
             try:
                 said = await self.fan.upstreams[key](self.fan.to(talk.hello, key))
-                if talk.ready is not None:
-                    await self.fan.upstreams[key](self.fan.to(talk.ready, key))
             except Exception as error:
                 talk.absent[key] = why(error)
                 return {}
+            if talk.ready is not None:
+                await self._noticed(talk.ready, [key])
             talk.said[key] = said
             talk.absent.pop(key, None)
         if talk.answered:

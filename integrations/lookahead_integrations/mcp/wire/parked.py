@@ -230,8 +230,9 @@ class Parking:
 
 
 def _first(call: Call, client: Client) -> Call:
-    params = {name: value for name, value in call.params.items() if name not in ("inputResponses", "requestState")}
-    return replace(call, params=params, client=client)
+    # Answers that were given before anything was asked go on as they are: a server without a state of its own
+    # knows them by their keys.
+    return replace(call, client=client)
 
 
 def _token(call: Call) -> object:

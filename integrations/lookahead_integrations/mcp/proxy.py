@@ -71,7 +71,7 @@ async def _upstream(settings: ProxySettings, stack: AsyncExitStack) -> Service:
     from lookahead_integrations.mcp.wire.upstream import upstream
 
     if settings.config is not None:
-        return await stack.enter_async_context(_module("many").many(settings))
+        return await stack.enter_async_context(_module("many.config").opened(settings, _upstream))
     if settings.url is not None:
         http = _module("http.upstream")
         address = _module("http.address").Address(

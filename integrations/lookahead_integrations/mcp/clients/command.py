@@ -1,6 +1,7 @@
 """What `lookahead wrap` and `lookahead unwrap` do: each file by itself, and one that cannot be done stops no other."""
 
 import argparse
+import json
 import os
 import shlex
 import sys
@@ -66,7 +67,7 @@ def wrap(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         return rewriting.wrap(file, args.server, Start(command=command, options=_options(args, mode, file)))
 
     if args.policy:
-        policy_of(_absolute(args.policy))
+        readable(_absolute(args.policy))
     return _run(args, change)
 
 
@@ -148,6 +149,18 @@ def executable(given: str | None) -> tuple[str, ...]:
         if os.access(found := folder / EXECUTABLE, os.X_OK):
             return (str(found),)
     return (sys.executable, "-m", EXECUTABLE)
+
+
+def readable(path: str) -> None:
+    """Raises ConfigError where the proxy could not read this policy."""
+    if not path.endswith(".json"):
+        policy_of(path)
+        return
+    try:
+        rules: Any = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as cause:
+        raise ConfigError(f"{path} cannot be read: {cause}; name a policy file of lookahead, or JSON") from cause
+    policy_of(rules)
 
 
 def _options(args: argparse.Namespace, mode: str, file: ClientFile) -> tuple[str, ...]:

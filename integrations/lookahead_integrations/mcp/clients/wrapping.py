@@ -66,6 +66,11 @@ def unwrapping(file: ClientFile, entry: Entry) -> list[Edit]:
     return list(_command_unwrapped(file, entry, found))
 
 
+def _started(entry: Entry, start: Start) -> list[str]:
+    """By the entry's own name: in records, ten servers that `npx` starts are not all called npx."""
+    return [*start.command[1:], "proxy", f"--name={entry.name}", *start.options]
+
+
 def _command_wrapped(file: ClientFile, entry: Entry, command: Field, start: Start) -> Iterator[Edit]:
     if command.node.kind != "text":
         raise Left("its command is no text")
@@ -73,7 +78,7 @@ def _command_wrapped(file: ClientFile, entry: Entry, command: Field, start: Star
     if args is not None and texts(args.node) is None:
         raise Left("its args are no list of texts")
     hint = (WRAPPED, NO_ARGS) if args is None else ()
-    words = [file.spelled(word) for word in (*start.command[1:], "proxy", *start.options, *hint, "--")]
+    words = [file.spelled(word) for word in (*_started(entry, start), *hint, "--")]
     words.append(_token(file, command.node))
     yield layout.rewritten(command.node, file.spelled(start.command[0]))
     if args is None:
@@ -105,7 +110,7 @@ def _url_wrapped(file: ClientFile, entry: Entry, url: Field, start: Start) -> It
         raise Left("it has args beside a url; take them out")
     if login := next((key for key in _LOGINS if entry.node.get(key) is not None), None):
         raise Left(f"its client logs in by {login!r}, which a client does for a url alone")
-    words = [*start.command[1:], "proxy", *start.options]
+    words = _started(entry, start)
     if kind is not None:
         words += [WRAPPED, TYPE + kind.node.value]
         yield layout.rewritten(kind.node, file.spelled("stdio"))
@@ -129,8 +134,11 @@ def _headers_wrapped(file: ClientFile, entry: Entry) -> tuple[list[Edit], list[s
         return [], []
     if entry.node.get("env") is not None:
         raise Left(f"it has env beside {name}; take one out")
-    if strings(headers) is None:
+    values = strings(headers)
+    if values is None:
         raise Left(f"its {name} are no table of texts")
+    if empty := next((header for header, value in values.items() if not value), None):
+        raise Left(f"its header {empty} is empty; take it out")
     edits, options, taken = list(layout.renamed(file, headers, "env")), list[str](), set[str]()
     for header in headers.node.fields:
         variable = _variable(header.key, taken)

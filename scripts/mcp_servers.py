@@ -152,7 +152,10 @@ def lay_out(data: Path) -> Path:
             (repository / "text.txt").write_text(f"the text, {number}\n")
             subprocess.run(["git", "-C", str(repository), "add", "text.txt"], check=True)
             commit = ["commit", "--quiet", "--no-verify", "-m", f"Change {number}"]
-            subprocess.run(["git", "-C", str(repository), *person, *commit], check=True)
+            # Always the same hashes.
+            when = f"2026-01-0{number + 1}T12:00:00Z"
+            dated = {**os.environ, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+            subprocess.run(["git", "-C", str(repository), *person, *commit], check=True, env=dated)
     return data
 
 

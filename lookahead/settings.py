@@ -24,7 +24,7 @@ JOURNAL: Final = ".lookahead/journal.db"
 _PREFIX: Final = "LOOKAHEAD_"
 _ELSEWHERE: Final = (
     *("config", "debug", "sandbox", "no_sandbox", "examples", "api_key"),
-    *("test_vllm_url", "test_vllm_model"),
+    *("test_vllm_url", "test_vllm_model", "test_mcp"),
     *("example_url", "example_model", "example_cli"),
 )
 """Variables that are read in other places, and here."""

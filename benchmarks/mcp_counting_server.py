@@ -1,7 +1,7 @@
 """A server that writes down each call before it answers, in a file that says what really happened.
 
 One line a call, written at once: the name of the tool and its arguments as JSON. Nothing is imported that is not
-needed, so that it is up within a few milliseconds. Usage: python mcp_counting_server.py FILE
+needed, so that it is up within a few milliseconds. Usage: python mcp_counting_server.py FILE [--mutated SEED]
 """
 
 import fcntl
@@ -39,14 +39,28 @@ def main() -> None:
     log = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     # Whoever gets this lock for itself knows that no server is left that could still write.
     fcntl.flock(log, fcntl.LOCK_SH)
+    noise = mutated(sys.argv[3]) if sys.argv[2:3] == ["--mutated"] else None
     while line := sys.stdin.buffer.readline():
         frame = json.loads(line)
         result = answer(frame.get("method", ""), frame.get("params"), log)
         if "id" not in frame or "method" not in frame:
             continue
         said = {"result": result} if result is not None else {"error": {"code": -32601, "message": "no such method"}}
+        if noise is not None and frame["method"] == "tools/call":
+            for _ in range(250):
+                sys.stdout.buffer.write(noise.next() + b"\n")
         sys.stdout.buffer.write(json.dumps({"jsonrpc": "2.0", "id": frame["id"], **said}).encode() + b"\n")
         sys.stdout.buffer.flush()
+
+
+def mutated(seed: str) -> Any:
+    """What a server says that lost its mind."""
+    import random
+
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    from mcp_frames_mutated import Frames
+
+    return Frames(random.Random(seed))
 
 
 if __name__ == "__main__":

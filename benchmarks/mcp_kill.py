@@ -76,6 +76,7 @@ def lived(folder: Path, marks: Marks, seconds: float, *, enough: int = 10**9) ->
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        client.last_words()
         os.close(to)
         os.close(of)
     # The server goes on with what it was sent before its input ended, and only then is it gone.

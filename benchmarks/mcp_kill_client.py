@@ -40,6 +40,7 @@ class Client:
     _open: dict[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
     _id: int = 0
     _todo: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    _over: bool = False
     answered: int = 0
 
     def live(self, until: float, *, enough: int = 10**9) -> None:
@@ -50,14 +51,22 @@ class Client:
         selector = selectors.DefaultSelector()
         selector.register(self.of, selectors.EVENT_READ)
         while self.answered < enough and (left := until - time.monotonic()) > 0:
-            if selector.select(left):
-                got = os.read(self.of, 65536)
-                if not got:
-                    break
-                *lines, self._left = (self._left + got).split(b"\n")
-                for line in lines:
-                    self._heard(json.loads(line))
+            if selector.select(left) and not self._read():
+                break
         selector.close()
+
+    def last_words(self) -> None:
+        """What the proxy had answered before it died is an answer: nobody asks for that again."""
+        self._over = True
+        while self._read():
+            pass
+
+    def _read(self) -> bool:
+        got = os.read(self.of, 65536)
+        *lines, self._left = (self._left + got).split(b"\n")
+        for line in lines:
+            self._heard(json.loads(line))
+        return bool(got)
 
     def _heard(self, frame: dict[str, Any]) -> None:
         if "method" in frame:
@@ -77,7 +86,7 @@ class Client:
                 self.marks.done.add(mark)
             else:
                 self.marks.refused += 1
-        while len(self._open) < AT_ONCE:
+        while len(self._open) < AT_ONCE and not self._over:
             tool, mark = self._todo.pop() if self._todo else self.marks.next()
             self._id += 1
             self._open[self._id] = tool, mark

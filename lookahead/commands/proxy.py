@@ -85,17 +85,22 @@ def run(args: argparse.Namespace) -> int:
 
     if args.words:
         raise ConfigError(f"before the server's command comes --, as in: lookahead proxy -- {' '.join(args.words)}")
-    if args.extra and args.extra[0].startswith("-"):
-        raise ConfigError(f"after -- comes the server's command, and {args.extra[0]!r} is none")
-    _logs()
     # By name: the core knows no integration.
-    settings = import_module("lookahead_integrations.mcp.told").settings_of(args)
-    import anyio
-
+    told = import_module("lookahead_integrations.mcp.told")
+    command = told.command_of(args)
+    # It begins while we are still loading the rest of us.
+    early = command.early() if command is not None else None
     try:
-        anyio.run(import_module("lookahead_integrations.mcp.proxy").serve, settings)
+        _logs()
+        settings = told.settings_of(args)
+        import anyio
+
+        anyio.run(import_module("lookahead_integrations.mcp.proxy").serve, settings, early)
     except ImportError as error:
         raise ConfigError(str(error)) from error
+    finally:
+        if early is not None:
+            import_module("lookahead_integrations.mcp.wire.command").given_up(early)
     return 0
 
 

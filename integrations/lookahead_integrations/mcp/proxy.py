@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from subprocess import Popen
 from typing import Any, Final, Protocol, cast
 
 from lookahead_integrations.mcp.exchange import METHOD_NOT_FOUND, Call, Json, RpcError, Service
@@ -43,17 +44,17 @@ def _layer(module: str) -> Layer:
 
 
 @asynccontextmanager
-async def opened(settings: ProxySettings) -> AsyncGenerator[Service]:
-    """The whole proxy but for its front."""
+async def opened(settings: ProxySettings, early: Popen[bytes] | None = None) -> AsyncGenerator[Service]:
+    """The whole proxy but for its front. `early` is a process of the command that has already begun."""
     async with AsyncExitStack() as stack:
-        upstream = await _upstream(settings, stack)
+        upstream = await _upstream(settings, stack, early)
         yield await compose(upstream, settings=settings, stack=stack)
 
 
-async def serve(settings: ProxySettings) -> None:
+async def serve(settings: ProxySettings, early: Popen[bytes] | None = None) -> None:
     """Until the client has gone, or we are told to end."""
     if settings.listen is not None:
-        async with opened(settings) as service:
+        async with opened(settings, early) as service:
             await _module("http.listen").listen(service, settings)
         return
     from lookahead_integrations.mcp.wire import stdio
@@ -62,11 +63,11 @@ async def serve(settings: ProxySettings) -> None:
     # What is printed by mistake must not get between the messages.
     out = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    async with opened(settings) as service:
+    async with opened(settings, early) as service:
         await stdio.serve(service, Pipes(read=sys.stdin.fileno(), write=out), limits=settings.limits)
 
 
-async def _upstream(settings: ProxySettings, stack: AsyncExitStack) -> Service:
+async def _upstream(settings: ProxySettings, stack: AsyncExitStack, early: Popen[bytes] | None) -> Service:
     """Reached when it is first needed: one that is down must not keep a client from connecting."""
     from lookahead_integrations.mcp.wire.upstream import upstream
 
@@ -81,13 +82,12 @@ async def _upstream(settings: ProxySettings, stack: AsyncExitStack) -> Service:
         name = settings.name or address.shown
         return await stack.enter_async_context(upstream(connect, name=name, limits=settings.limits))
     if settings.command:
-        from lookahead_integrations.mcp.wire.child import Command, Spawner
+        from lookahead_integrations.mcp.wire.child import Spawner
+        from lookahead_integrations.mcp.wire.command import Command
 
         command = Command(arguments=settings.command, env=settings.env, cwd=settings.cwd)
-        spawner = Spawner(command=command, limits=settings.limits)
+        spawner = Spawner(command=command, limits=settings.limits, early=early or command.early())
         stack.push_async_callback(spawner.aclose)
-        # It begins while we are still reading our own files.
-        spawner.begin()
         name = settings.name or os.path.basename(settings.command[0])
         return await stack.enter_async_context(upstream(spawner, name=name, limits=settings.limits))
     return nobody

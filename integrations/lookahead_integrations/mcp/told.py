@@ -10,21 +10,31 @@ from typing import Any, cast
 
 from lookahead.errors import ConfigError
 from lookahead_integrations.mcp.settings import Limits, Mode, ProxySettings, Source, mode_of
+from lookahead_integrations.mcp.wire.command import Command
+
+
+def command_of(args: argparse.Namespace) -> Command | None:
+    if not args.extra:
+        return None
+    if args.extra[0].startswith("-"):
+        raise ConfigError(f"after -- comes the server's command, and {args.extra[0]!r} is none")
+    if args.cwd is not None and not os.path.isdir(args.cwd):
+        raise ConfigError(f"--cwd {args.cwd}: there is no such folder")
+    return Command(arguments=tuple(args.extra), env=_pairs("--env", args.env) or None, cwd=args.cwd)
 
 
 def settings_of(args: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> ProxySettings:
     """Raises ConfigError that names the option which cannot be understood."""
-    if args.cwd is not None and not os.path.isdir(args.cwd):
-        raise ConfigError(f"--cwd {args.cwd}: there is no such folder")
+    command = command_of(args)
     limits = Limits()
     if args.patience is not None:
         if not args.patience > 0:
             raise ConfigError(f"--patience {args.patience:g}: a number of seconds above 0")
         limits = replace(limits, patience=args.patience)
     return ProxySettings(
-        command=tuple(args.extra),
-        env=_pairs("--env", args.env) or None,
-        cwd=args.cwd,
+        command=command.arguments if command else (),
+        env=command.env if command else None,
+        cwd=command.cwd if command else None,
         url=args.url,
         config=args.config,
         listen=args.listen,

@@ -3,20 +3,20 @@
 import contextlib
 import logging
 import os
-import shlex
 import signal
 import subprocess
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 import anyio
 from anyio.abc import TaskGroup
 
-from lookahead_integrations.mcp.exchange import INTERNAL_ERROR, META, Call, Json, RpcError
+from lookahead_integrations.mcp.exchange import META, Call, Json
 from lookahead_integrations.mcp.settings import Limits
 from lookahead_integrations.mcp.wire.channel import Channel, ChannelClosed, Listener
+from lookahead_integrations.mcp.wire.command import Command
 from lookahead_integrations.mcp.wire.frames import Notice, Request
 from lookahead_integrations.mcp.wire.peer import Peer
 from lookahead_integrations.mcp.wire.pipes import Pipes
@@ -31,48 +31,6 @@ _PATIENCE: Final = 2.0
 _LOOK: Final = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """How a server is started: without a shell, so that nothing in it is interpreted a second time."""
-
-    arguments: tuple[str, ...]
-    env: Mapping[str, str] | None = None
-    """Over our own environment, all of which it gets."""
-    cwd: str | None = None
-
-    def __str__(self) -> str:
-        return shlex.join(self.arguments)
-
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Raises RpcError that says what is wrong with the command."""
-        try:
-            return subprocess.Popen(
-                self.arguments,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**os.environ, **self.env} if self.env else None,
-                cwd=self.cwd,
-                # So that Ctrl-C reaches us alone, and what it starts itself can be ended with it.
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            raise RpcError(INTERNAL_ERROR, f"the server cannot be started: {self._why(error)}") from error
-
-    def _why(self, error: Exception) -> str:
-        program = self.arguments[0]
-        if isinstance(error, FileNotFoundError) and self.cwd is not None and not os.path.isdir(self.cwd):
-            return f"there is no folder {self.cwd}"
-        if isinstance(error, FileNotFoundError):
-            if " " in program and len(self.arguments) == 1:
-                return f"{program!r} is one word here: give the command unquoted, as in -- {program}"
-            return f"command not found: {program}. Install it, or give its whole path"
-        if isinstance(error, PermissionError):
-            return f"{program} may not be run: {error.strerror}"
-        return str(error)
-
-
 @dataclass(kw_only=True, eq=False)
 class Spawner:
     """Opens channels to processes of one command."""
@@ -81,11 +39,6 @@ class Spawner:
     limits: Limits = field(default_factory=Limits)
     early: "subprocess.Popen[bytes] | None" = None
     """One that was started before anybody needed it."""
-
-    def begin(self) -> None:
-        """Starts the process that the first channel will use; what is wrong with it is said then."""
-        with contextlib.suppress(RpcError):
-            self.early = self.command.start()
 
     @contextlib.asynccontextmanager
     async def __call__(self, listener: Listener) -> AsyncGenerator[Channel]:

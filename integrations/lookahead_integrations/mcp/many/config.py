@@ -11,6 +11,7 @@ import anyio
 
 from lookahead.errors import ConfigError
 from lookahead.show import safe
+from lookahead_integrations.mcp import pins
 from lookahead_integrations.mcp.clients.upstreams import Target, Unreachable, targets
 from lookahead_integrations.mcp.exchange import INTERNAL_ERROR, Call, Json, RpcError, Service
 from lookahead_integrations.mcp.many.service import many
@@ -56,7 +57,8 @@ async def _reached(
         headers=dict(target.headers),
     )
     try:
-        return await reach(told, stack)
+        service = await reach(told, stack)
+        return service if told.mode == "off" else pins.layer(service, settings=told, stack=stack)
     except (ConfigError, RpcError, OSError) as error:
         return _nobody(str(error))
 

@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 
 from lookahead_integrations.mcp.exchange import LEGACY, Service
 from lookahead_integrations.mcp.http import routing
+from lookahead_integrations.mcp.http.approving import approving, is_page
 from lookahead_integrations.mcp.http.asgi import Http, Message, Receive, Send, TooMuch, http_of
 from lookahead_integrations.mcp.http.envelope import Envelope
 from lookahead_integrations.mcp.http.gate import Gate, is_json
@@ -66,6 +67,8 @@ class Front:
         elif http.method == "OPTIONS" and http.added:
             http.added |= _CORS
             await http.answer(204)
+        elif is_page(http):
+            await approving(http)
         elif not self._known(http):
             await http.refuse(401, "a token that this endpoint knows is missing", www_authenticate="Bearer")
         elif http.path.rstrip("/") != PATH:

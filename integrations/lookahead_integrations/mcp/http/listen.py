@@ -11,6 +11,7 @@ from lookahead.errors import ConfigError
 from lookahead_integrations.mcp.exchange import Service
 from lookahead_integrations.mcp.http.app import PATH, Front
 from lookahead_integrations.mcp.http.gate import gate_for, loopback
+from lookahead_integrations.mcp.page import DESK
 from lookahead_integrations.mcp.settings import ProxySettings
 
 try:
@@ -55,6 +56,8 @@ async def listen(service: Service, settings: ProxySettings, *, say: Callable[[st
                 limit_concurrency=_CONNECTIONS,
                 timeout_graceful_shutdown=_PARTING,
             )
+            if loopback(host):
+                DESK.base = f"http://{shown}:{endpoint.getsockname()[1]}"
             say(f"MCP at http://{shown}:{endpoint.getsockname()[1]}{PATH}")
             if not loopback(host):
                 whoever = "has one of the tokens" if settings.tokens else "reaches it: nobody is asked for a token"

@@ -14,7 +14,7 @@ from lookahead_integrations.mcp.overlay import several, single
 from lookahead_integrations.mcp.overlay.deeds import Deed, Reading, spelled
 from lookahead_integrations.mcp.overlay.formats import spelled_json
 from lookahead_integrations.mcp.overlay.graph import Graph, Record, Weaving, Web, answered, read_graph, seen, woven
-from lookahead_integrations.mcp.overlay.memory import OVERLAY, Desk, Facts, Layer, beside, spoken
+from lookahead_integrations.mcp.overlay.memory import OVERLAY, Desk, Facts, Layer, beside, boxed, spoken
 from lookahead_integrations.mcp.overlay.shelf import Gone, Written
 from lookahead_integrations.mcp.overlay.writing import apply, apply_unread, written
 
@@ -76,7 +76,8 @@ class Overlaid:
         deed = desk.reading.deed(action)
         if deed is None:
             return await desk.ask()
-        return await _answer(desk, deed)
+        said = await _answer(desk, deed)
+        return boxed(said, state.tool(action.tool)) if said.origin.world.endswith(OVERLAY.world) else said
 
     def desk(self, state: State, action: Action) -> Desk:
         understood = self._understanding(state.tools)

@@ -17,7 +17,7 @@ from lookahead_integrations.mcp.overlay.words import words
 
 Style: TypeAlias = Literal["marked", "sized", "names", "json"]
 _MARKED: Final = re.compile(r"\[(FILE|DIR)\] (.*)")
-_SIZED: Final = re.compile(r"\[(FILE|DIR)\] (.*?) +(\d+(?:\.\d+)? (?:B|KB|MB|GB|TB))?")
+_SIZED: Final = re.compile(r"\[(FILE|DIR)\] (.*?)(?: +(\d+(?:\.\d+)? (?:B|KB|MB|GB|TB)))?")
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _NOTHING: Final = re.compile(
     r"\s*|ok\W*|done\W*|success\w*\W*|null|none|true|\{\s*\}|\[\s*\]|\(?(?:no|empty|nothing|0)\b.*", re.IGNORECASE
@@ -33,6 +33,9 @@ class Item:
     shown: str = ""
     """Its size, as the world wrote it."""
 
+
+FOLDER: Final = 4096
+"""What a directory weighs, in most file systems."""
 
 Items: TypeAlias = dict[str, Item]
 
@@ -78,9 +81,7 @@ def write_listing(items: Items, style: Style, *, by_size: bool = False) -> str:
         return "\n".join(name + "/" * items[name].folder for name in names)
     if style != "sized":
         return "\n".join(f"{_mark(items[name])} {name}" for name in names)
-    names.sort(key=lambda name: -(items[name].size or 0) if by_size else 0)
-    if not by_size:
-        names.sort(key=str.casefold)
+    names.sort(key=lambda name: -_weight(items[name]) if by_size else name.casefold())
     lines = [
         f"{_mark(item)} {name.ljust(30)} {'' if item.folder else (item.shown or size_of(item.size or 0)).rjust(10)}"
         for name, item in ((name, items[name]) for name in names)
@@ -89,6 +90,10 @@ def write_listing(items: Items, style: Style, *, by_size: bool = False) -> str:
     total = size_of(sum(item.size or 0 for item in files))
     counted = f"Total: {len(files)} files, {len(items) - len(files)} directories"
     return "\n".join([*lines, "", counted, f"Combined size: {total}"])
+
+
+def _weight(item: Item) -> int:
+    return FOLDER if item.folder else item.size or 0
 
 
 def _mark(item: Item) -> str:

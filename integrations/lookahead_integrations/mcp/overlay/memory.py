@@ -3,13 +3,13 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import JsonValue
 
 from lookahead.canonical import canonical, digest_of
 from lookahead.errors import NotMyWorld, WorldError
-from lookahead.types import Action, Environment, Observation, Origin, State
+from lookahead.types import Action, Environment, Observation, Origin, State, Tool
 from lookahead_integrations.mcp.overlay.deeds import PLACES, Deed, Reading
 from lookahead_integrations.mcp.overlay.graph import Graph, Web
 from lookahead_integrations.mcp.overlay.shelf import Shelf
@@ -141,6 +141,18 @@ def spoken(
     content: str, *, origin: Origin = OVERLAY, structured: JsonValue = None, failed: bool = False
 ) -> Observation:
     return Observation(content=content, structured=structured, failed=failed, origin=origin)
+
+
+def boxed(said: Observation, tool: Tool | None) -> Observation:
+    """A text that is known to be the whole answer, in the one place for a text that the tool's schema has."""
+    declared: Any = (tool.result or {}).get("properties") if tool is not None else None
+    places = list(cast(dict[str, Any], declared).items()) if isinstance(declared, dict) else []
+    if said.structured is not None or said.failed or len(places) != 1:
+        return said
+    name, schema = places[0]
+    if not isinstance(schema, dict) or cast(dict[str, Any], schema).get("type") != "string":
+        return said
+    return said.model_copy(update={"structured": {name: said.content}})
 
 
 def beside(origin: Origin | None) -> Origin:

@@ -12,10 +12,11 @@ from lookahead.critics.nameset import nameset
 from lookahead.domains.results import as_value
 from lookahead.types import Observation, Origin, Tool
 from lookahead_integrations.mcp.overlay.deeds import Deed
-from lookahead_integrations.mcp.overlay.formats import corrected, facts_of
+from lookahead_integrations.mcp.overlay.formats import FOLDER, corrected, facts_of
 from lookahead_integrations.mcp.overlay.memory import (
     Desk,
     beside,
+    boxed,
     missing,
     not_there,
     spelled_compactly,
@@ -81,7 +82,8 @@ async def _base(desk: Desk, deed: Deed, base: str) -> Observation:
         part = sliced(known[0], dict(deed.view))
         if part is not None:
             said = part if isinstance(part, Observation) else spoken(part)
-            return said.model_copy(update={"origin": known[1] if not moved else beside(known[1])})
+            said = said.model_copy(update={"origin": known[1] if not moved else beside(known[1])})
+            return boxed(said, desk.state.tool(desk.action.tool))
     if not moved:
         said = await desk.asked_once()
         if not said.failed and not deed.view and not media and deed.at_place:
@@ -172,7 +174,7 @@ async def facts(desk: Desk, deed: Deed) -> Observation:
     if isinstance(entry, Folder):
         if entry.base is not None and (said := await desk.told(desk.action.tool, desk.rewritten(deed, entry.base))):
             return said.model_copy(update={"origin": beside(said.origin)})
-        return _facts(desk, deed, size=4096, folder=True)
+        return _facts(desk, deed, size=FOLDER, folder=True)
     size = len(spelled_compactly(entry.value).encode("utf-8", "replace"))
     if entry.base is not None:
         said = await desk.told(desk.action.tool, desk.rewritten(deed, entry.base))

@@ -40,7 +40,7 @@ _DONE: Final = {
 async def written(desk: Desk, deed: Deed) -> Observation:
     """The answer to a call that changes something: the world's, unless it cannot be."""
     shelf = desk.layer.shelf(deed.family)
-    if (failure := _impossible(shelf, deed)) is not None:
+    if (failure := _impossible(shelf, deed, desk.state.tool(desk.action.tool))) is not None:
         return failure
     patch: str | None = None
     if deed.verb in ("edit", "append"):
@@ -140,13 +140,15 @@ def apply_unread(layer: Layer, state: State, action: Action, said: Observation) 
                 layer.own(name).put(address, UNSURE)
 
 
-def _impossible(shelf: Shelf, deed: Deed) -> Observation | None:
+def _impossible(shelf: Shelf, deed: Deed, tool: Tool | None) -> Observation | None:
     """Why it cannot be done, where what was done before rules it out."""
     if deed.verb in ("move", "copy"):
         found = shelf.find(deed.addresses[0])
         if isinstance(found, Gone):
             word = "rename" if deed.verb == "move" else "copyfile"
             return missing(word, deed.named[0], deed.to or "") if deed.at_place else not_there(deed.noun, deed.named)
+        if isinstance(shelf.find(deed.to or ""), Written | Folder) and _keeps(tool):
+            return spoken(f"Destination already exists: {deed.to}", failed=True)
         return _without_parent(shelf, deed, deed.to or "")
     for address, named in zip(deed.addresses, deed.named, strict=True):
         found = shelf.find(address)
@@ -172,8 +174,14 @@ def _without_parent(shelf: Shelf, deed: Deed, address: str) -> Observation | Non
     if not deed.at_place or not above or above in ("/", "."):
         return None
     if isinstance(shelf.find(above), Gone | Written):
-        return spoken(f"Parent directory does not exist: {above}", failed=True)
+        return missing("open", address) if deed.verb == "put" else missing(deed.verb, deed.named[0], address)
     return None
+
+
+def _keeps(tool: Tool | None) -> bool:
+    """Whether its description says that it fails where something is in the way."""
+    said = set(words(tool.description)) if tool is not None else set[str]()
+    return bool(said & {"exists", "exist"}) and bool(said & {"fail", "fails", "error"})
 
 
 async def _patched(desk: Desk, deed: Deed, shelf: Shelf) -> str | None:

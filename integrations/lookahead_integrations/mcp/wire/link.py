@@ -28,6 +28,7 @@ from lookahead_integrations.mcp.wire.channel import CONNECTION_CLOSED, Channel, 
 from lookahead_integrations.mcp.wire.eras import Envelope
 from lookahead_integrations.mcp.wire.newer import Newer
 from lookahead_integrations.mcp.wire.older import Kept, Older
+from lookahead_integrations.mcp.wire.parked import MISSING_CAPABILITY
 
 log: Final = logging.getLogger("lookahead.mcp")
 
@@ -42,6 +43,11 @@ _WAITED: Final = 3.0
 _LONGEST: Final = 30.0
 _REFUSED: Final = (METHOD_NOT_FOUND, INVALID_REQUEST, INVALID_PARAMS, eras.UNSUPPORTED_VERSION)
 """How servers of the newer era answer `initialize`."""
+_OF_THE_CLIENT: Final = (INVALID_PARAMS, MISSING_CAPABILITY)
+"""What a server that does know `server/discover` may have against whoever asks."""
+_OWN: Final = eras.with_envelope(
+    {}, Envelope(version=eras.MODERN[-1], info={"name": "lookahead", "version": ""}, capabilities={})
+)
 _KNOWN: Final = ("elicitation", "sampling", "roots", "experimental")
 """What a client can declare in the older era."""
 
@@ -286,13 +292,19 @@ class Link:
         return older, eras.discovered(older.greeting) if asked else None
 
     async def _discovered(self, channel: Channel, params: Json, call: Call | None) -> Json | None:
-        try:
-            found = await channel.request("server/discover", params, call=call)
-        except ChannelClosed:
-            raise
-        except RpcError:
-            return None
-        return found if eras.versions_in(found) else None
+        for said in (params, _OWN):
+            try:
+                found = await channel.request("server/discover", said, call=call)
+            except ChannelClosed:
+                raise
+            except RpcError as error:
+                # It may know the question, and not like what this client says of itself: of that, one client must not
+                # be what decides the era for all.
+                if error.code not in _OF_THE_CLIENT:
+                    return None
+            else:
+                return found if eras.versions_in(found) else None
+        return None
 
     async def _resumed(self, server: Older | Newer) -> None:
         """As far as the client knows, nothing happened: it is not greeted again."""

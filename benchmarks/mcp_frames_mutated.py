@@ -57,10 +57,10 @@ class Frames:
             return chance.choice(RAW)
         frame = self._frame()
         for _ in range(chance.choice((0, 1, 1, 1, 2, 3))):
-            frame = self._altered(frame)
+            frame = self._altered(frame, 400 if chance.random() < 0.01 else 30)
         if chance.random() < 0.03:
             frame = [frame, *(self._frame() for _ in range(chance.randrange(3)))]
-        line = json.dumps(frame, ensure_ascii=chance.random() < 0.5).encode("utf-8", "surrogatepass")
+        line = _spelled(frame, plain=chance.random() < 0.5)
         if chance.random() < 0.3:
             line = chance.choice(BYTES)(line, self)
         if len(line) < 2000:
@@ -83,7 +83,8 @@ class Frames:
                 ("tools/call", {"name": "append", "arguments": mark, "requestState": "la1.AAAA.BBBB"}),
                 ("tools/list", {}),
                 ("tools/list", {"cursor": "1"}),
-                ("initialize", INITIALIZE),
+                # Rarely, because each begins another conversation with the server, which is a process.
+                ("initialize", INITIALIZE) if chance.random() < 0.05 else ("ping", {}),
                 ("server/discover", {}),
                 ("ping", {}),
                 ("resources/read", {"uri": "file:///a"}),
@@ -107,8 +108,8 @@ class Frames:
             frame["id"] = id
         return frame if params is None else {**frame, "params": params}
 
-    def _altered(self, frame: Any) -> Any:
-        """One value somewhere in it is another, is gone, or is called otherwise."""
+    def _altered(self, frame: Any, deep: int) -> Any:
+        """One value somewhere in it is another, is gone, is called otherwise, or is so deep in others."""
         frame = json.loads(json.dumps(frame))
         places: list[tuple[Any, Any]] = []
         left = [frame]
@@ -128,13 +129,18 @@ class Frames:
         elif what == 2:
             holder[key] = [holder[key]]
         elif what == 3:
-            deep: Any = holder[key]
-            for _ in range(self.chance.choice((3, 150, 400))):
-                deep = {"a": deep} if self.chance.random() < 0.5 else [deep]
-            holder[key] = deep
+            for _ in range(self.chance.randrange(deep)):
+                holder[key] = {"a": holder[key]} if self.chance.random() < 0.5 else [holder[key]]
         else:
             holder[key] = self.chance.choice(ODD)
         return frame
+
+
+def _spelled(frame: Any, *, plain: bool) -> bytes:
+    try:
+        return json.dumps(frame, ensure_ascii=plain).encode("utf-8", "surrogatepass")
+    except RecursionError:
+        return b"[" * 2000
 
 
 def _flipped(line: bytes, frames: Frames) -> bytes:

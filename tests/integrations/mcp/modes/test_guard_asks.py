@@ -1,5 +1,6 @@
 """Guard mode: a call that a person has to look at, and every way of answering."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import anyio
 import pytest
 from mcp_rig import Rig, rig, said
 
-from lookahead.journal import Granted
+from lookahead.cli import main
 from lookahead.testing import ScriptedCopy, ScriptedWorld
 from lookahead.types import Effect
 from lookahead_integrations.mcp.actions import DECISION
@@ -225,11 +226,8 @@ async def test_a_call_in_doubt_is_put_to_the_person_and_only_their_yes_repeats_i
 
 
 def approve(it: Rig, refusal: dict[str, Any]) -> None:
-    """What `lookahead journal approve` writes."""
-    from time import time
-
-    from lookahead.journal import Approval
-
-    (waits,) = [one for one in it.journal.waiting() if one.call == refusal["_meta"][DECISION]["id"]]
-    yes = {"granted_at": time(), "expires_at": time() + 60, "by": "a test", "seen": ""}
-    it.journal.append(Granted(approval=Approval(id=waits.call, binding=waits.binding or "", **yes)))
+    """What the refusal says that allows it once, typed into a terminal."""
+    command = refusal["_meta"][DECISION]["allow_once"].partition(", then call it again unchanged")[0]
+    program, *words = shlex.split(command)
+    assert program == "lookahead"
+    assert main([*words, "--yes"]) == 0

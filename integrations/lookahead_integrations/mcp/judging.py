@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Final, cast
 
 from lookahead.held import Held
 from lookahead.permit import Answer
@@ -10,10 +10,13 @@ from lookahead.session import Session
 from lookahead.types import Action
 from lookahead_integrations.mcp.catalogue import Catalogue
 from lookahead_integrations.mcp.exchange import Call, Json, Service
-from lookahead_integrations.mcp.modes.acting import JUDGED, Acting, Conversations
+from lookahead_integrations.mcp.modes.acting import JUDGED, Conversations
 from lookahead_integrations.mcp.modes.after import After
 from lookahead_integrations.mcp.modes.opening import session_of
 from lookahead_integrations.mcp.settings import ProxySettings
+
+_DEEP: Final = 16
+"""So many layers at most stand between an extension and the mode."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,9 +46,9 @@ class Judging:
 
 def judging(next: Service, settings: ProxySettings, stack: AsyncExitStack) -> Judging:
     """Shares what a mode behind `next` knows: what was done is part of what would happen."""
-    acting = _acting(next)
-    if acting is not None:
-        return Judging(next=next, catalogue=acting.catalogue, conversations=acting.conversations, after=acting.after)
+    shared = _shared(next)
+    if shared is not None:
+        return shared
     session = session_of(next, settings, stack, mode="guard", world=settings.world or "auto")
     catalogue = Catalogue(next=next, policy=session.line.guard.policy)
     return Judging(next=catalogue, catalogue=catalogue, conversations=Conversations(session=session))
@@ -62,9 +65,13 @@ def offered(result: Json, extension: str, settings: Json) -> Json:
     return {**result, "capabilities": {**said, "extensions": {**extensions, extension: settings}}}
 
 
-def _acting(service: object) -> Acting | None:
-    for _ in range(16):
-        if service is None or isinstance(service, Acting):
-            return service
+def _shared(next: Service) -> Judging | None:
+    service: object = next
+    for _ in range(_DEEP):
+        catalogue, conversations = getattr(service, "catalogue", None), getattr(service, "conversations", None)
+        if isinstance(catalogue, Catalogue) and isinstance(conversations, Conversations):
+            after = getattr(service, "after", None)
+            held = after if isinstance(after, After) else After()
+            return Judging(next=next, catalogue=catalogue, conversations=conversations, after=held)
         service = getattr(service, "next", None)
     return None

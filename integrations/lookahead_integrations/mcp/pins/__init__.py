@@ -13,10 +13,14 @@ FILE = "pins.json"
 
 
 def layer(next: Service, /, *, settings: ProxySettings, stack: AsyncExitStack) -> Service:
-    """Before one server. Several at once are pinned each for itself, before they are put together."""
-    if settings.config is not None:
+    """Before one server. Several at once are pinned each for itself, before they are put together.
+
+    A list that a user saved is the user's own word: where there is no server, there is nobody to be held to it.
+    """
+    parts = settings.command or ((settings.url,) if settings.url is not None else ())
+    if settings.config is not None or not parts:
         return next
-    return pinned(next, store=opened(settings), parts=parts_of(settings), strict=settings.strict)
+    return pinned(next, store=opened(settings), parts=parts, strict=settings.strict)
 
 
 def pinned(next: Service, /, *, store: PinStore, parts: tuple[str, ...], strict: bool = False) -> Pinned:
@@ -37,10 +41,6 @@ def place(pins: str | None, journal: str | None) -> Path:
         return Path(pins)
     path = journal or Settings.found().journal
     return Path(".lookahead" if path == ":memory:" else Path(path).parent) / FILE
-
-
-def parts_of(settings: ProxySettings) -> tuple[str, ...]:
-    return settings.command or (settings.url or f"saved:{settings.saved}",)
 
 
 def identity(parts: tuple[str, ...]) -> Identity:

@@ -1,5 +1,6 @@
 """What an agent is told when a tool is held back: what changed, and how a person accepts it."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,8 @@ from lookahead_integrations.mcp.pins.judge import Withheld
 
 KEY: Final = "lookahead/withheld"
 """In `_meta`: the tools that are not shown in a list, or not called, and why."""
+_WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+"""No option, and nothing that a shell takes for more than a word."""
 _LINES: Final = 24
 _WIDE: Final = 160
 
@@ -54,7 +57,6 @@ def how(held: Withheld, store: Path) -> str:
 
 
 def command(store: Path, *names: str) -> str:
-    """What somebody types to accept these tools."""
-    clean = [name for name in names if plain(name, None) == name]
-    words = ["lookahead", "proxy", "--accept-tools", *clean, "--pins", str(store)]
-    return shlex.join(words)
+    """What somebody types to accept these tools. A name that is no plain word stays out of it: all are then shown."""
+    plainly = names if all(_WORD.fullmatch(name) for name in names) else ()
+    return shlex.join(["lookahead", "proxy", "--accept-tools", *plainly, "--pins", str(store)])

@@ -19,10 +19,13 @@ from lookahead.journal import InDoubt, Journal, Resulted
 from lookahead.permit import Answer, Permit, named
 from lookahead.search.thinking import name_of
 from lookahead.settings import Mode
-from lookahead.types import GUARD, Action, Copying, Cost, Observation, State
+from lookahead.types import GUARD, Action, Copying, Cost, Observation, State, Step
 
 KEEP: Final = 1000
 """Steps that stay in memory; older ones are on record in the journal, and in the state's digest."""
+
+ROOM: Final = 4_000_000
+"""Characters that they may hold together; of more, the older half is left to the record too."""
 
 CONVERSATIONS: Final = 1000
 """So many that an agent leads at once are remembered; an older one begins anew from what its host tells of it."""
@@ -46,6 +49,8 @@ class Session:
     """What the agent and its framework are called; empty where they have no name."""
     _conversations: OrderedDict[str, "Session"] = field(default_factory=OrderedDict[str, "Session"], repr=False)
     _spent: Cost = field(default_factory=Cost, repr=False)
+    _held: int = field(default=0, repr=False)
+    """Characters in the steps that are in memory, or more."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def conversation(self, run: str) -> "Session":
@@ -202,7 +207,11 @@ class Session:
 
     def _then(self, action: Action, observation: Observation, *, reads: bool = False) -> None:
         with self._lock:
-            self.state = self.state.then(action, observation, keep=KEEP, reads=reads)
+            keep, size = KEEP, _size(action, observation)
+            self._held += size
+            if self._held > ROOM:
+                keep, self._held = _latest(self.state.steps, size)
+            self.state = self.state.then(action, observation, keep=keep, reads=reads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +243,22 @@ class Off:
 
     def close(self) -> None:
         pass
+
+
+def _size(action: Action, observation: Observation) -> int:
+    structured = "" if observation.structured is None else str(observation.structured)
+    return len(str(action.arguments)) + len(observation.content) + len(structured)
+
+
+def _latest(steps: Sequence[Step], size: int) -> tuple[int, int]:
+    """How many of the latest fit beside one more of that size, which is counted, and what they hold together."""
+    kept, held = 1, size
+    for step in reversed(steps):
+        more = _size(step.action, step.observation)
+        if kept == KEEP or held + more > ROOM // 2:
+            break
+        kept, held = kept + 1, held + more
+    return kept, held
 
 
 def _with_effects(permit: Permit, observation: Observation) -> Observation:

@@ -17,7 +17,7 @@ from lookahead.permit import Answer, Permit
 from lookahead.planner import Planner
 from lookahead.policy import Policy
 from lookahead.search import BestOf, Preview
-from lookahead.session import KEEP, Session
+from lookahead.session import KEEP, ROOM, Session
 from lookahead.settings import Mode
 from lookahead.testing import ScriptedCopy, ScriptedCritic, ScriptedWorld, call, state_of
 from lookahead.types import Action, Cost, Effect, Environment, Hazard, Observation
@@ -125,6 +125,28 @@ async def test_only_the_last_steps_stay_in_memory_and_the_digest_holds_all():
         whole = whole.then(WRITE, Observation(content=str(n)))
     assert len(made.state.steps) == KEEP == 1000
     assert made.state.digest == whole.digest
+
+
+async def test_steps_that_hold_much_leave_memory_sooner_and_the_digest_holds_all():
+    made = session(copy(), write="allow")
+    whole = STATE
+    for n in range(30):
+        said = Observation(content=str(n) * (ROOM // 10), structured={"n": n})
+        made._then(WRITE, said)
+        whole = whole.then(WRITE, said)
+        held = sum(len(step.observation.content) for step in made.state.steps)
+        assert held <= ROOM
+        assert made.state.steps[-1].observation == said
+    assert len(made.state.steps) < 30
+    assert made.state.digest == whole.digest
+
+
+async def test_a_step_that_holds_more_than_there_is_room_for_is_kept_until_the_next():
+    made = session(copy(), write="allow")
+    for content in ("a", "b" * ROOM, "c", "d"):
+        made._then(WRITE, Observation(content=content))
+        assert made.state.steps[-1].observation.content == content
+    assert [len(step.observation.content) for step in made.state.steps] == [1, 1]
 
 
 async def test_the_end_is_recorded_although_the_caller_was_cancelled():

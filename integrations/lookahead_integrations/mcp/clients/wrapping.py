@@ -25,6 +25,7 @@ from lookahead_integrations.mcp.clients.tree import Edit, Field, Node, texts
 _HTTP: Final = ("http", "streamable-http", "streamableHttp", "streamable_http")
 _LOGINS: Final = ("oauth", "auth", "headersHelper", "scopes", "oauth_resource", "authProviderType")
 """By these a client logs in by itself, which it does for a URL and not for a command."""
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VARIABLE: Final = "MCP_HEADER_"
 
 
@@ -137,13 +138,15 @@ def _headers_wrapped(file: ClientFile, entry: Entry) -> tuple[list[Edit], list[s
     values = strings(headers)
     if values is None:
         raise Left(f"its {name} are no table of texts")
+    if strange := next((header for header in values if not _TOKEN.fullmatch(header)), None):
+        raise Left(f"{strange!r} is no name that a header can have; mend it")
     if empty := next((header for header, value in values.items() if not value), None):
         raise Left(f"its header {empty} is empty; take it out")
     edits, options, taken = list(layout.renamed(file, headers, "env")), list[str](), set[str]()
     for header in headers.node.fields:
         variable = _variable(header.key, taken)
         edits += layout.renamed(file, header, variable)
-        options += (HEADER_ENV, f"{header.key}={variable}")
+        options.append(f"{HEADER_ENV}={header.key}={variable}")
     return edits, options
 
 
@@ -159,7 +162,7 @@ def _variables_wrapped(file: ClientFile, entry: Entry) -> tuple[list[Edit], list
         variables, options = [str(bearer.node.value)], [BEARER_ENV, str(bearer.node.value)]
     elif field.node.whole and (given := strings(field)) is not None:
         variables = list(given.values())
-        options = [word for header, variable in given.items() for word in (HEADER_ENV, f"{header}={variable}")]
+        options = [f"{HEADER_ENV}={header}={variable}" for header, variable in given.items()]
         if all(file.text[header.start] not in "\"'" for header in field.node.fields):
             options += (WRAPPED, BARE)
     else:

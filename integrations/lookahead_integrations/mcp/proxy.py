@@ -67,7 +67,7 @@ async def serve(settings: ProxySettings, early: Popen[bytes] | None = None) -> N
         await stdio.serve(service, Pipes(read=sys.stdin.fileno(), write=out), limits=settings.limits)
 
 
-async def _upstream(settings: ProxySettings, stack: AsyncExitStack, early: Popen[bytes] | None) -> Service:
+async def _upstream(settings: ProxySettings, stack: AsyncExitStack, early: Popen[bytes] | None = None) -> Service:
     """Reached when it is first needed: one that is down must not keep a client from connecting."""
     from lookahead_integrations.mcp.wire.upstream import upstream
 

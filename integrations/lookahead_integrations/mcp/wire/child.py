@@ -139,7 +139,12 @@ class ChildChannel:
             said = f"the server was ended by {_signal(-code)}"
         else:
             said = f"the server ended with exit code {code}"
-        return said + (f". Its last words:\n{chr(10).join(self._words)}" if self._words and not self._ending else "")
+        if not self._words or self._ending:
+            return said
+        # They go to the client, and so to a model: what a server tells its own log may hold a secret.
+        from lookahead.redact import shared
+
+        return f"{said}. Its last words:\n{shared().text(chr(10).join(self._words))}"
 
     async def _asked(self, request: Request) -> Json:
         return await self.listener.asked(request.method, request.params)

@@ -26,6 +26,8 @@ class Raw:
         self.modern, self.number = modern, 0
         self.told: list[dict[str, Any]] = []
         """Notifications that came in between."""
+        self.answers: dict[str, dict[str, Any]] = {}
+        """What is answered when we are asked, by the method; nothing: it is refused, because nobody is here."""
 
     def exchange(self, frame: dict[str, Any]) -> dict[str, Any] | None:
         raise NotImplementedError
@@ -33,16 +35,26 @@ class Raw:
     def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The result, or `{"error": …}`, as it came."""
         self.number += 1
-        given = dict(params or {})
-        if self.modern:
-            envelope = {
-                f"{PREFIX}protocolVersion": NEWER,
-                f"{PREFIX}clientInfo": ABOUT,
-                f"{PREFIX}clientCapabilities": OFFERED,
-            }
-            given["_meta"] = {**given.get("_meta", {}), **envelope}
-        answer = self.exchange({"jsonrpc": "2.0", "id": self.number, "method": method, "params": given}) or {}
-        return answer["result"] if "result" in answer else {"error": answer.get("error")}
+        frame = {"jsonrpc": "2.0", "id": self.number, "method": method, "params": self.dressed(params or {})}
+        answer = self.exchange(frame) or {}
+        found = answer["result"] if "result" in answer else {"error": answer.get("error")}
+        asked = found.get("inputRequests") if found.get("resultType") == "input_required" else None
+        if not asked or not self.answers:
+            return found
+        said = {key: self.answers[one["method"]] for key, one in asked.items()}
+        again = {"inputResponses": said, "requestState": found.get("requestState")}
+        return self.ask(method, {**(params or {}), **again})
+
+    def dressed(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """With what each request of the newer era says of who asks."""
+        if not self.modern:
+            return dict(params)
+        envelope = {
+            f"{PREFIX}protocolVersion": NEWER,
+            f"{PREFIX}clientInfo": ABOUT,
+            f"{PREFIX}clientCapabilities": OFFERED,
+        }
+        return {**params, "_meta": {**params.get("_meta", {}), **envelope}}
 
     def open(self) -> dict[str, Any]:
         if self.modern:
@@ -53,7 +65,7 @@ class Raw:
 
 
 class Piped(Raw):
-    """To a process, line by line. What it asks of us in the older era is refused: nobody is here."""
+    """To a process, line by line."""
 
     def __init__(self, process: subprocess.Popen[bytes], *, modern: bool) -> None:
         super().__init__(modern=modern)
@@ -90,8 +102,9 @@ class Piped(Raw):
             if came.get("id") == frame["id"] and "method" not in came:
                 return came
             if "id" in came and "method" in came:
-                refused = {"code": -32601, "message": "nobody is here"}
-                self.send({"jsonrpc": "2.0", "id": came["id"], "error": refused})
+                known = self.answers.get(came["method"])
+                said = {"result": known} if known else {"error": {"code": -32601, "message": "nobody is here"}}
+                self.send({"jsonrpc": "2.0", "id": came["id"], **said})
             else:
                 self.told.append(came)
 

@@ -6,8 +6,10 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,8 +21,9 @@ EXAMPLE = """\
 exit codes:
   0  all is well        2  something is missing or wrong; each finding says the next step
 
-example:
+examples:
   lookahead doctor
+  lookahead doctor .mcp.json --start
 """
 _PATIENCE: Final = 5.0
 _NAMED: Final = 5
@@ -43,13 +46,18 @@ class Finding:
 def register(subparsers: Any) -> None:
     summary = "what works on this machine, and the next step for what does not"
     parser = subparsers.add_parser("doctor", help=summary, description=summary.capitalize() + ".", epilog=EXAMPLE)
+    parser.add_argument(
+        "file", nargs="*", metavar="FILE", help="look at these configuration files of MCP clients alone"
+    )
+    parser.add_argument("--start", action="store_true", help="also start the servers in them, and ask for their tools")
     parser.add_argument("--json", action="store_true", help="print the findings for programs")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     found: list[Finding] = []
-    for look in (python, sandbox, git, settings, journal, databases, model, adapters, extras):
+    ours = (python, sandbox, git, settings, journal, databases, model, adapters, extras)
+    for look in (*(() if args.file else ours), partial(clients, args.file, start=args.start)):
         for finding in look():
             found.append(finding)
             if not args.json:
@@ -239,6 +247,13 @@ def _installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+def clients(files: Sequence[str], *, start: bool) -> Iterator[Finding]:
+    """The servers of MCP clients: of these files, or of those that are found."""
+    # By name: the core knows no integration.
+    for look in import_module("lookahead_integrations.mcp.clients.checks").looks(files, start=start):
+        yield Finding(about=look.about, state=look.state, said=look.said, next=look.next)
 
 
 def adapters() -> Iterator[Finding]:

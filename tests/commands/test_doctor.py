@@ -15,6 +15,7 @@ from model_server import Endpoint
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".git").mkdir()
     return tmp_path
 

@@ -129,7 +129,7 @@ def _show(outcome: Outcome, dry: bool) -> None:
         print("  nothing was written" if outcome.changed else "  nothing would change")
     elif outcome.backup is not None:
         print(f"  the file as it was: {safe(str(outcome.backup), None)}")
-        print(f"  start {change.before.client} again, so that it reads the file")
+        print("  start the client again, so that it reads the file")
 
 
 def executable(given: str | None) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def parse(path: Path, content: bytes) -> ClientFile:
     except Malformed as cause:
         language = "TOML" if syntax == "toml" else "JSON"
         raise ClientFileError(
-            f"{path}:{lines.at(cause.at)}: {cause.said}; the file is not valid {language}: mend it, then run again"
+            f"{path}:{lines.at(cause.at)}: {cause.said}: the file is not valid {language}; mend it, then run again"
         ) from cause
     entries = tuple(_entries(path, root, lines))
     return ClientFile(path=path, text=text, syntax=syntax, client=_client(path, root), entries=entries)

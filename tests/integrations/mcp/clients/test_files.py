@@ -36,9 +36,9 @@ def test_the_servers_of_each_project_of_claude_code_are_found():
         (
             "a.json",
             b'{"mcpServers": {\n"a": }}',
-            r"a\.json:2: no value begins like this; the file is not valid JSON: mend",
+            r"a\.json:2: no value begins like this: the file is not valid JSON; mend",
         ),
-        ("a.toml", b"[mcp_servers.a]\ncommand = ", r"a\.toml:2: .*not valid TOML: mend"),
+        ("a.toml", b"[mcp_servers.a]\ncommand = ", r"a\.toml:2: .*not valid TOML; mend"),
         ("a.json", b'{"mcpServers":\n{"a": "\xff"}}', r"a\.json:2: this is not UTF-8; save"),
         ("a.json", b'{"mcpServers": {\n"a": {}, \n"a": {}}}', r"a\.json:3: 'a' is there twice; take one out"),
         ("a.json", b'{"mcpServers": {},\n "mcpServers": {}}', r"a\.json:2: 'mcpServers' is there twice"),

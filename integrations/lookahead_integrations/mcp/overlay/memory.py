@@ -51,6 +51,8 @@ class Facts:
 
     answers: OrderedDict[str, Observation] = field(default_factory=OrderedDict[str, Observation])
     texts: dict[tuple[str, str], tuple[str, Origin]] = field(default_factory=dict[tuple[str, str], tuple[str, Origin]])
+    absent: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """What was not there."""
     folders: dict[tuple[str, str], dict[str, bool]] = field(default_factory=dict[tuple[str, str], dict[str, bool]])
     """By family and directory: its members, and whether each is a directory."""
     graphs: dict[str, Graph] = field(default_factory=dict[str, Graph])
@@ -93,7 +95,13 @@ class Desk:
         return known
 
     async def told(self, tool: str, arguments: dict[str, JsonValue]) -> Observation | None:
-        """How something was before: asked of the world, as if nothing had been done. None where it cannot say."""
+        """How something was before: asked of the world, as if nothing had been done. None where it was not there, or
+        where the world cannot say.
+        """
+        said = await self.told_or_failed(tool, arguments)
+        return None if said is None or said.failed else said
+
+    async def told_or_failed(self, tool: str, arguments: dict[str, JsonValue]) -> Observation | None:
         action = Action(tool=tool, arguments=arguments)
         key = digest_of(action.digest, "before" if action.digest != self.action.digest else str(self.layer.opaque))
         if key not in self.facts.answers:
@@ -104,8 +112,7 @@ class Desk:
             except WorldError:
                 return None
             self.facts.keep(key, said)
-        said = self.facts.answers[key]
-        return None if said.failed else said
+        return self.facts.answers[key]
 
     async def text_before(self, family: str, address: str, *, tool: str = "") -> tuple[str, Origin] | None:
         """The whole text of something that nobody changed, asked by a tool that reads one."""
@@ -114,8 +121,10 @@ class Desk:
         getter = self.state.tool(tool) if tool else self.reading.getter(family)
         if getter is None or "\x1f" in address:
             return None
-        said = await self.told(getter.name, {self.reading.address_argument(getter): address})
-        if said is None:
+        said = await self.told_or_failed(getter.name, {self.reading.address_argument(getter): address})
+        if said is None or said.failed:
+            if said is not None:
+                self.facts.absent.add((family, address))
             return None
         self.facts.texts[family, address] = text_in(said), said.origin
         return self.facts.texts[family, address]

@@ -41,6 +41,10 @@ async def listed(desk: Desk, deed: Deed) -> Observation:
     tool = desk.state.tool(desk.action.tool)
     base = found.address if isinstance(found, Base) else found.base
     said = await _before(desk, deed, base)
+    if said is not None and said.failed:
+        if isinstance(found, Base):
+            return missing("scandir", deed.named[0])
+        said = None
     value = _data(said)
     if value is not None and not (tool and "[FILE]" in tool.description):
         rows = _merged_rows(value, shelf.within(folder), deed)
@@ -61,8 +65,8 @@ async def _before(desk: Desk, deed: Deed, base: str | None) -> Observation | Non
     if base is None:
         return None
     if base != deed.addresses[0]:
-        return await desk.told(desk.action.tool, desk.rewritten(deed, base))
-    return await desk.told(desk.action.tool, dict(desk.action.arguments))
+        return await desk.told_or_failed(desk.action.tool, desk.rewritten(deed, base))
+    return await desk.told_or_failed(desk.action.tool, dict(desk.action.arguments))
 
 
 async def _item(desk: Desk, deed: Deed, entry: Entry, style: Style) -> Item:
@@ -88,6 +92,8 @@ async def tree(desk: Desk, deed: Deed) -> Observation:
         return await desk.ask()
     if not shelf.touched(root):
         return await desk.asked_once()
+    if isinstance(found, Base) and await _absent(desk, deed, found.address, desk.action.tool):
+        return missing("scandir", deed.named[0] if deed.named else root)
     patterns = _patterns(deed)
     nodes = await _nodes(desk, deed, shelf, root, root, desk.action.tool, patterns)
     return spoken(spelled_json(nodes))
@@ -131,12 +137,20 @@ async def _members_before(desk: Desk, deed: Deed, base: str, tool: str) -> dict[
     if key not in folders:
         named = desk.state.tool(tool)
         argument = desk.reading.address_argument(named) if named else ""
-        said = await desk.told(tool, {argument: base} if argument else {})
+        said = await desk.told_or_failed(tool, {argument: base} if argument else {})
+        if said is not None and said.failed:
+            desk.facts.absent.add(key)
+            return None
         nodes = read_tree(said.content, said.structured) if said is not None else None
         if nodes is None:
             return None
         _learn(folders, deed.family, base, nodes)
     return folders[key]
+
+
+async def _absent(desk: Desk, deed: Deed, base: str, tool: str) -> bool:
+    """Whether the world says that this directory is not there."""
+    return await _members_before(desk, deed, base, tool) is None and (deed.family, base) in desk.facts.absent
 
 
 def _learn(folders: dict[tuple[str, str], dict[str, bool]], family: str, folder: str, nodes: Any) -> None:
@@ -164,6 +178,8 @@ async def looked_for(desk: Desk, deed: Deed) -> Observation:
     globbing = any(role_of(name) == "pattern" for name in deed.view)
     whole = desk.reading.getter(deed.family, verb="tree")
     base = found.address if isinstance(found, Base) else found.base if isinstance(found, Folder) else None
+    if whole is not None and isinstance(found, Base) and await _absent(desk, deed, found.address, whole.name):
+        return missing("scandir", deed.named[0] if deed.named else root)
     known = base is None or (whole is not None and await _members_before(desk, deed, base, whole.name) is not None)
     if known and globbing:
         nodes = await _nodes(desk, deed, shelf, root, root, whole.name if whole else "", [])
@@ -174,6 +190,10 @@ async def looked_for(desk: Desk, deed: Deed) -> Observation:
         ]
         return spoken("\n".join(hits) or "No matches found")
     said = await _before(desk, deed, base)
+    if said is not None and said.failed:
+        if isinstance(found, Base):
+            return missing("scandir", deed.named[0] if deed.named else root)
+        said = None
     lines = [] if said is None or says_nothing(text_in(said)) else text_in(said).splitlines()
     kept = [line for line in lines if isinstance(shelf.find(line.strip()), Base)]
     for address, entry in sorted(shelf.entries.items()):

@@ -91,21 +91,23 @@ class Shelf:
 
     def put(self, address: str, entry: Entry) -> None:
         self._clear(address)
+        self.folder(posixpath.dirname(address) or ".")
         self.entries[address] = entry
 
     def remove(self, address: str) -> None:
-        self.put(address, GONE)
+        self._clear(address)
+        self.entries[address] = GONE
 
     def folder(self, address: str) -> None:
-        """Makes it, and the directories above that were taken away."""
+        """It is there, and so are those above it: made, where they were not, and to stay when they are empty again."""
         if not self.tree:
             return
         for place in [*reversed(list(parents(address))), address]:
             found = self.find(place)
             if isinstance(found, Gone):
                 self.entries[place] = Folder(base=None)
-            elif isinstance(found, Base) and place == address:
-                self.entries[place] = Folder(base=found.address)
+            elif isinstance(found, Base | Folder) and place not in self.entries:
+                self.entries[place] = Folder(base=found.address if isinstance(found, Base) else found.base)
 
     def move(self, source: str, target: str, *, keep: bool = False) -> None:
         """With everything below it. `keep`: what was there stays, too."""
@@ -117,6 +119,7 @@ class Shelf:
             self._clear(source)
             self.entries[source] = GONE
         self._clear(target)
+        self.folder(posixpath.dirname(target) or ".")
         self.entries |= taken
         self.entries[target] = found
 

@@ -68,8 +68,6 @@ def apply(layer: Layer, facts: Facts, deed: Deed, action: Action, said: Observat
     layer.count += 1
     if deed.verb in ("move", "copy"):
         assert deed.to is not None
-        if deed.at_place:
-            shelf.folder(posixpath.dirname(deed.to) or ".") if _holds(shelf, posixpath.dirname(deed.to)) else None
         shelf.move(deed.addresses[0], deed.to, keep=deed.verb == "copy")
         return
     if deed.assigned:
@@ -94,7 +92,8 @@ def _apply_text(shelf: Shelf, facts: Facts, deed: Deed, address: str, text: Json
     keys = dict(deed.keys)
     if deed.verb in ("edit", "append"):
         before = _text_here(shelf, facts, deed, address)
-        if deed.verb == "append" and isinstance(found, Gone):
+        new = isinstance(found, Gone) or (isinstance(found, Base) and (deed.family, found.address) in facts.absent)
+        if deed.verb == "append" and new:
             before = ""
         after = None if before is None else _changed(deed, before, text)
         entry = UNSURE if not isinstance(after, str) else Written(value=after, keys=keys, noun=deed.noun, base=base)
@@ -211,10 +210,6 @@ def _text_here(shelf: Shelf, facts: Facts, deed: Deed, address: str) -> str | No
         return found.value if isinstance(found.value, str) else None
     known = facts.texts.get((deed.family, found.address)) if isinstance(found, Base) else None
     return known[0] if known else None
-
-
-def _holds(shelf: Shelf, folder: str) -> bool:
-    return bool(folder) and not isinstance(shelf.find(folder), Base)
 
 
 def _shows_patch(tool: Tool | None) -> bool:

@@ -173,8 +173,7 @@ class _HttpChannel:
 
     async def _again(self, id: int, call: Call | None, related: Listener | None, place: _Place) -> frames.Reply | None:
         """Reads on where the stream has broken off, or was closed by an upstream that wants to be asked again later."""
-        if (hang_up := getattr(call.client, "hang_up", None) if call is not None else None) is not None:
-            hang_up()
+        _hang_up(call.client if call is not None else None)
         failed = 0
         while True:
             await anyio.sleep(min(place.pause * 2**failed, _LONGEST_PAUSE))
@@ -291,6 +290,15 @@ class _HttpChannel:
             self._end("the upstream has lost the session")
             return ChannelClosed(self._why, sent=False)
         return error
+
+
+def _hang_up(client: object) -> None:
+    """The connection of the client need not be kept open either. Whoever stands in for a client has it as `client`."""
+    while client is not None:
+        if (hang_up := getattr(client, "hang_up", None)) is not None:
+            hang_up()
+            return
+        client = getattr(client, "client", None)
 
 
 def _message(data: bytes, id: int | None) -> frames.Message | None:

@@ -300,7 +300,7 @@ class Link:
             except RpcError as error:
                 # It may know the question, and not like what this client says of itself: of that, one client must not
                 # be what decides the era for all.
-                if error.code not in _OF_THE_CLIENT:
+                if error.code not in _OF_THE_CLIENT and not eras.versions_in(_offered(error)):
                     return None
             else:
                 return found if eras.versions_in(found) else None
@@ -356,6 +356,13 @@ def _hello_of(client: Client) -> Json:
     capabilities = {name: client.capabilities[name] for name in _KNOWN if name in client.capabilities}
     info = client.info or {"name": "lookahead", "version": ""}
     return {"protocolVersion": LEGACY[-1], "capabilities": capabilities, "clientInfo": info}
+
+
+def _offered(error: RpcError) -> Json:
+    """The revisions that a server speaks, as it says them where it was asked in one that it does not."""
+    if error.code != eras.UNSUPPORTED_VERSION or not isinstance(error.data, dict):
+        return {}
+    return {"supportedVersions": cast(Json, error.data).get("supported")}
 
 
 def _what(call: Call) -> str:

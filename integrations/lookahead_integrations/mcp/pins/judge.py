@@ -85,7 +85,7 @@ def judged(known: Upstream | None, label: str, listed: Listed, *, now: str, stri
         waiting.pop(name, None)
         if name not in pins:
             pins[name] = Pin(seen=Seen.of(tool), accepted_at=now, by=FIRST, seen_in=listed.version)
-            _report(tool, made, late=not first)
+            _report(tool, made, late=not first, newly=newly)
     for name, held in made.withheld.items():
         if held.now is not None and not (name in waiting and waiting[name].seen.same(held.now)):
             waiting.pop(name, None)
@@ -181,9 +181,10 @@ def _waiting(held: Withheld, now: str, version: str) -> Waiting:
     )
 
 
-def _report(tool: Definition, made: Judgement, *, late: bool) -> None:
+def _report(tool: Definition, made: Judgement, *, late: bool, newly: bool) -> None:
     if late:
-        made.said.append(f"the tool {called(tool.name)} is new, like none that was there before, and accepted")
+        new = "is shown to this kind of client," if newly else "is new, like none that was there before,"
+        made.said.append(f"the tool {called(tool.name)} {new} and accepted")
     for hint in hints({"name": tool.name, **tool.said}):
         made.said.append(f"look at the tool {called(tool.name)}: {hint.line}")
 

@@ -47,6 +47,9 @@ def _layer(module: str) -> Layer:
 async def opened(settings: ProxySettings, early: Popen[bytes] | None = None) -> AsyncGenerator[Service]:
     """The whole proxy but for its front. `early` is a process of the command that has already begun."""
     async with AsyncExitStack() as stack:
+        if settings.config is not None:
+            yield await stack.enter_async_context(_module("many.config").opened(settings))
+            return
         upstream = await _upstream(settings, stack, early)
         yield await compose(upstream, settings=settings, stack=stack)
 
@@ -67,12 +70,10 @@ async def serve(settings: ProxySettings, early: Popen[bytes] | None = None) -> N
         await stdio.serve(service, Pipes(read=sys.stdin.fileno(), write=out), limits=settings.limits)
 
 
-async def _upstream(settings: ProxySettings, stack: AsyncExitStack, early: Popen[bytes] | None = None) -> Service:
+async def _upstream(settings: ProxySettings, stack: AsyncExitStack, early: Popen[bytes] | None) -> Service:
     """Reached when it is first needed: one that is down must not keep a client from connecting."""
     from lookahead_integrations.mcp.wire.upstream import upstream
 
-    if settings.config is not None:
-        return await stack.enter_async_context(_module("many.config").opened(settings, _upstream))
     if settings.url is not None:
         http = _module("http.upstream")
         address = _module("http.address").Address(

@@ -1,17 +1,16 @@
 """The servers of one configuration file behind one endpoint."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import anyio
 
 from lookahead.errors import ConfigError
 from lookahead.show import safe
-from lookahead_integrations.mcp import pins
 from lookahead_integrations.mcp.clients.upstreams import Target, Unreachable, targets
 from lookahead_integrations.mcp.exchange import INTERNAL_ERROR, Call, Json, RpcError, Service
 from lookahead_integrations.mcp.many.service import many
@@ -19,29 +18,36 @@ from lookahead_integrations.mcp.settings import ProxySettings
 
 log: Final = logging.getLogger("lookahead.mcp")
 
-Reach: TypeAlias = Callable[[ProxySettings, AsyncExitStack], Awaitable[Service]]
-"""Makes the service of one server."""
-
 
 @asynccontextmanager
-async def opened(settings: ProxySettings, reach: Reach) -> AsyncGenerator[Service]:
-    """All servers of `settings.config`. One that cannot be had says so when it is asked."""
+async def opened(settings: ProxySettings) -> AsyncGenerator[Service]:
+    """All servers of `settings.config`. One that cannot be had says so when it is asked.
+
+    Each is behind pins and a mode of its own: rules and pins name a tool as its server does, not as clients here do.
+    """
     found = targets(Path(settings.config or ""))
     if not found:
         raise ConfigError(f"{settings.config} names no server that is switched on; add one, then run again")
     async with AsyncExitStack() as stack:
         upstreams: dict[str, Service] = {}
+        wrong: list[ConfigError] = []
         for key, target in found.items():
-            upstreams[key] = await _reached(settings, key, target, reach, stack)
+            try:
+                upstreams[key] = await _reached(settings, key, target, stack)
+            except ConfigError as error:
+                wrong.append(error)
+                upstreams[key] = _nobody(str(error))
+        if len(wrong) == len(found):
+            raise wrong[0]  # it is not about one server
         async with anyio.create_task_group() as tasks:
             # As the entry of this endpoint in a client's file is called, where it was said.
             yield many(upstreams, tasks=tasks, entry=settings.name or "lookahead")
             tasks.cancel_scope.cancel()
 
 
-async def _reached(
-    settings: ProxySettings, key: str, target: Target | Unreachable, reach: Reach, stack: AsyncExitStack
-) -> Service:
+async def _reached(settings: ProxySettings, key: str, target: Target | Unreachable, stack: AsyncExitStack) -> Service:
+    from lookahead_integrations.mcp.proxy import opened as alone
+
     if isinstance(target, Unreachable):
         return _nobody(str(target))
     for name in target.unset:
@@ -57,9 +63,8 @@ async def _reached(
         headers=dict(target.headers),
     )
     try:
-        service = await reach(told, stack)
-        return service if told.mode == "off" else pins.layer(service, settings=told, stack=stack)
-    except (ConfigError, RpcError, OSError) as error:
+        return await stack.enter_async_context(alone(told))
+    except (RpcError, OSError) as error:
         return _nobody(str(error))
 
 

@@ -123,7 +123,8 @@ class ChildChannel:
 
     async def end(self) -> None:
         """Its input ends; if that is not enough it is told to end; if that is not enough it is ended."""
-        self._ending = True
+        # Who ends by itself has something to say about it.
+        self._ending = self.alive and not self._gone.is_set()
         if self.process.stdin is not None and not self.process.stdin.closed:
             anyio.notify_closing(self.process.stdin)
         await _ended(self.process)

@@ -360,9 +360,9 @@ def _hello_of(client: Client) -> Json:
 
 def _offered(error: RpcError) -> Json:
     """The revisions that a server speaks, as it says them where it was asked in one that it does not."""
-    if error.code != eras.UNSUPPORTED_VERSION or not isinstance(error.data, dict):
-        return {}
-    return {"supportedVersions": cast(Json, error.data).get("supported")}
+    said: Any = error.data
+    known = error.code == eras.UNSUPPORTED_VERSION and isinstance(said, dict)
+    return {"supportedVersions": cast(Json, said).get("supported")} if known else {}
 
 
 def _what(call: Call) -> str:

@@ -156,11 +156,13 @@ class Peer:
         if self.strict:
             await self._say(frames.refusal(error.id, error))
             return
-        self.odd(line)
         # An answer that is not JSON (NaN, say) is an answer still: who waits for it must not wait for ever.
-        found: Any = frames.broken(line) if line is not None else None
-        if found is not None and (waiter := self._waiters.get(found)) is not None:
-            waiter.reply = Reply(found, None, RpcError(INTERNAL_ERROR, f"the answer cannot be read: {error.message}"))
+        id = frames.broken(line) if line is not None else None
+        waiter = self._waiters.get(id) if id is not None else None
+        if id is None or waiter is None:
+            self.odd(line)
+        elif waiter.reply is None:
+            waiter.reply = Reply(id, None, RpcError(INTERNAL_ERROR, f"the answer cannot be read: {error.message}"))
             waiter.done.set()
 
     async def _message(self, tasks: TaskGroup, message: Message) -> None:

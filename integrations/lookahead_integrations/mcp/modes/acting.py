@@ -1,5 +1,6 @@
 """What guard, shadow and record have in common: a call of a tool goes through the line, and is done at most once."""
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,8 +14,10 @@ import anyio.lowlevel
 from lookahead.canonical import digest_of
 from lookahead.errors import LookaheadError
 from lookahead.held import Held
+from lookahead.options import unused
 from lookahead.permit import Answer, Permit, swap_notice
 from lookahead.session import CONVERSATIONS, Session
+from lookahead.show import safe
 from lookahead.types import Action, Observation, Tool
 from lookahead_integrations.mcp import confirm
 from lookahead_integrations.mcp.actions import DECISION, action_of, observation_of, params_of
@@ -22,7 +25,11 @@ from lookahead_integrations.mcp.catalogue import Catalogue
 from lookahead_integrations.mcp.exchange import CLOSED, Call, Client, Json, Lost, Service
 from lookahead_integrations.mcp.modes.after import After
 
+log: Final = logging.getLogger("lookahead.mcp")
+
 TOOL: Final = "tools/call"
+SEPARATOR: Final = "__"
+"""Between a server's name and its tool's, where there are several."""
 
 
 JUDGED: Final[ContextVar[tuple[int, Call] | None]] = ContextVar("JUDGED", default=None)
@@ -41,6 +48,8 @@ class Conversations:
     _open: OrderedDict[str, tuple[Session, tuple[Tool, ...]]] = field(
         default_factory=OrderedDict[str, tuple[Session, tuple[Tool, ...]]], repr=False
     )
+
+    _said: tuple[str, ...] = field(default=(), repr=False)
 
     def run(self, client: Client) -> str:
         """What the client's conversation is called in the record. Its own key may be a secret, such as a session's."""
@@ -73,6 +82,7 @@ class Conversations:
             self._open.popitem(last=False)
         if conversation.state.tools == tools:
             return
+        self._check(tools)
         conversation.state = conversation.state.model_copy(update={"tools": tools})
         line = conversation.line
         self.session.journal.start(
@@ -84,6 +94,16 @@ class Conversations:
             tools=tools,
             late=True,
         )
+
+    def _check(self, tools: tuple[Tool, ...]) -> None:
+        """A rule for a tool that is not there may be a misspelt one, and then the right one is missing."""
+        policy = self.session.line.guard.policy
+        # Behind several servers a rule is there twice: for the tool's own name, and for it behind a server's.
+        single = {name: line for name, line in policy.tools.items() if f"*{SEPARATOR}{name}" not in policy.tools}
+        said = tuple(unused(policy.model_copy(update={"tools": single}), tools, all_known=False))
+        if said and said != self._said:
+            self._said = said
+            log.warning("not everything that the policy says can hold here: %s", safe("; ".join(said), 600))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -105,8 +125,8 @@ class Acting:
             # Nobody waits for its answer, and so nobody could be told that it was refused.
             return {}
         action = action_of(call.params)
-        await self.after.settled(self.conversations.run(call.client))
         tools = await self.catalogue.tools(call)
+        await self.after.settled(self.conversations.run(call.client))
         conversation = self.conversations.of(call.client, tools)
         JUDGED.set((threading.get_ident(), call))
         try:

@@ -46,8 +46,9 @@ def accept(store: PinStore, names: Sequence[str] = (), *, yes: bool = False, as_
     found = list(_waiting(store.read()))
     known = {one.name for one in found}
     if missing := [one for one in names if one not in known]:
-        listed = ", ".join(sorted(plain(one, 60) for one in known)) or "no tool does"
-        raise ConfigError(f"no tool {called(missing[0])} waits in {store.path}; these do: {listed}")
+        waiting = ", ".join(sorted(plain(one, 60) for one in known))
+        others = f"these do: {waiting}" if waiting else "nothing does"
+        raise ConfigError(f"no tool {called(missing[0])} waits in {store.path}; {others}")
     chosen = [one for one in found if not names or one.name in names]
     accepted: list[One] = []
     for one in chosen:

@@ -13,6 +13,8 @@ Source: TypeAlias = Literal["replay", "simulate", "forward"]
 """Who answers what a recording does not hold."""
 SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 
+EXTENSIONS: Final = ("resolve", "interceptors")
+
 _CALLED: Final[Mapping[str, Mode]] = {"dry-run": "simulate"}
 """What the other hosts of Lookahead call a mode of ours."""
 
@@ -69,6 +71,8 @@ class ProxySettings:
     """A journal to replay from; None: our own."""
     run: str | None = None
     """The run in it; None: all of them."""
+    replay: Literal["in-order", "match"] = "match"
+    """Whether recorded answers are told one after the other, or by the call and what was changed before it."""
     chain: tuple[Source, ...] = ("replay",)
     """In replay mode: who is asked, in this order."""
     sampling: bool = True
@@ -98,6 +102,8 @@ class ProxySettings:
             raise ConfigError(f"mode={self.mode!r} is not one of {', '.join(MODES)}")
         if unknown := [name for name in self.chain if name not in SOURCES]:
             raise ConfigError(f"{unknown[0]!r} cannot answer a call; these can: {', '.join(SOURCES)}")
+        if unknown := [name for name in self.extensions if name not in EXTENSIONS]:
+            raise ConfigError(f"{unknown[0]!r} cannot be offered; these can: {', '.join(EXTENSIONS)}")
         given = [bool(self.command), self.url is not None, self.config is not None]
         if sum(given) > 1:
             raise ConfigError("one upstream: a command after --, or --url, or several by --config")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from lookahead import cli
+from lookahead.errors import ConfigError
 from lookahead_integrations.mcp.interceptors import GUARD, TEXTS
 from lookahead_integrations.mcp.pins.service import HOLDS
-from lookahead_integrations.mcp.settings import MODES, Limits
+from lookahead_integrations.mcp.settings import MODES, Limits, ProxySettings
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "mcp.md").read_text()
 COMMANDS = re.findall(r"^    (lookahead .+)$", PAGE, re.MULTILINE)
@@ -46,3 +47,8 @@ def test_figures_and_names_are_those_of_the_code() -> None:
     assert "1,024 calls at once" in PAGE
     assert f"`{GUARD}`" in PAGE
     assert f"`{TEXTS}`" in PAGE
+
+
+def test_what_cannot_be_offered_is_an_error_that_names_what_can() -> None:
+    with pytest.raises(ConfigError, match="'foo' cannot be offered; these can: resolve, interceptors"):
+        ProxySettings(command=("server",), extensions=("resolve", "foo"))

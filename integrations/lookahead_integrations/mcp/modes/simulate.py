@@ -238,12 +238,20 @@ def layer(next: Service, /, *, settings: ProxySettings, stack: AsyncExitStack) -
     return simulation(next, settings, stack)
 
 
-def simulation(next: Service, settings: ProxySettings, stack: AsyncExitStack, *, strict: bool = False) -> Simulation:
+def simulation(
+    next: Service,
+    settings: ProxySettings,
+    stack: AsyncExitStack,
+    *,
+    strict: bool = False,
+    saved: Saved | None = None,
+) -> Simulation:
+    """With what the proxy was told. `saved` is what the server lists, where that is known from elsewhere."""
     there = bool(settings.command) or settings.url is not None or settings.config is not None
     return simulate(
         next if there else None,
         session=dry_session(settings, stack),
-        saved=Saved.load(os.path.expanduser(settings.saved)) if settings.saved is not None else None,
+        saved=saved or (Saved.load(os.path.expanduser(settings.saved)) if settings.saved is not None else None),
         guarded=settings.policy is not None,
         sampling=settings.sampling,
         strict=strict,
@@ -254,7 +262,7 @@ def dry_session(settings: ProxySettings, stack: AsyncExitStack) -> Session:
     """A session that never reaches the server, not even for a dry run of the server's own."""
     options = options_of(
         goal=settings.goal,
-        world=settings.world,
+        world=settings.world or "auto",
         policy=settings.policy,
         mode="dry-run",
         journal=settings.journal,

@@ -2,7 +2,8 @@
 
 Four kinds of call: synchronous and asynchronous functions, one that reads and one that changes something. Each round
 calls the bare function and the guarded one, one after the other. How often the journal waits for the disk is counted as
-the transactions that SQLite commits with `synchronous=FULL` and that wrote something: one fsync each.
+the transactions that SQLite commits with `synchronous=FULL` and that wrote something: one fsync each. The record of a
+call that only reads is in the file when it is answered, and is forced to the disk with the next change.
 """
 
 import argparse
@@ -158,6 +159,13 @@ def measured(name: str, wrap: Any, where: str, rounds: int, backend: str) -> tup
         if store._db.execute("PRAGMA synchronous").fetchone()[0] != 2:
             raise SystemExit("the journal does not wait for the disk, so this would measure nothing")
         commits: list[str] = []
+        forced = [True]
+
+        def said(statement: str) -> None:
+            if statement.startswith("PRAGMA synchronous ="):
+                forced[0] = statement.endswith("FULL")
+            elif statement.startswith("COMMIT") and _wrote(store._db) and forced[0]:
+                commits.append(statement)
 
         def run(count: int) -> tuple[list[float], list[float]]:
             if name.endswith("_async"):
@@ -166,9 +174,8 @@ def measured(name: str, wrap: Any, where: str, rounds: int, backend: str) -> tup
 
         run(max(20, rounds // 20))
         _wrote(store._db)
-        store._db.set_trace_callback(
-            lambda said: commits.append(said) if said.startswith("COMMIT") and _wrote(store._db) else None
-        )
+        forced[0] = store._db.execute("PRAGMA synchronous").fetchone()[0] == 2
+        store._db.set_trace_callback(said)
         run(50)
         store._db.set_trace_callback(None)
         without, with_line = run(rounds)
@@ -215,7 +222,7 @@ def main() -> int:
     for name, (bare, p50, p99, fsyncs) in ruled.items():
         print(f"| {name.replace('_', ', ')}, the rules judge too | {bare:.4f} | {p50:.2f} | {p99:.2f} | {fsyncs:.2f} |")
     print(f"\nWanted of the first four: p50 at most {P50:g} ms, p99 at most {P99:g} ms; ", end="")
-    print("one fsync for a read, two for a change.")
+    print("at most one fsync for a read, two for a change.")
     if missed:
         print(f"Missed by: {', '.join(missed)}")
     return 1 if missed else 0

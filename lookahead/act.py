@@ -130,10 +130,11 @@ class Line:
         if self.mode == "shadow":
             decision = at_once(state, action, "run", "shadow", "shadow mode watches, and holds nothing up")
             return Held(state=state, action=action, digest=judged, tool=tool, ruling=ruling, decision=decision)
-        if recorded := self.screen.recorded(state, action, ruling):
+        known = self.screen.known(action)
+        if known and (recorded := self.screen.recorded(state, action, ruling, judged)):
             return recorded
-        decision = self.screen.screened(state, action, ruling)
-        if again and (decision is None or decision.choice == "ask"):
+        decision = self.screen.screened(state, action, ruling, judged)
+        if known and again and (decision is None or decision.choice == "ask"):
             draft = at_once(state, action, "ask", "", "")
             held = Held(state=state, action=action, digest=judged, tool=tool, ruling=ruling, decision=draft)
             if kept := self.consent.found(held, self.run):

@@ -4,12 +4,15 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from pydantic import JsonValue
 
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 _spell: Final = json.encoder.encode_basestring_ascii
+_made: Final[Any] = getattr(json.encoder, "c_make_encoder", None)
+_chunks: Final[Any] = _made and _made(None, _ENCODER.default, _spell, None, ":", ",", True, False, False)
+"""The same encoder, made once: it makes itself anew for each value otherwise, which takes longer than most values."""
 _LONGEST: Final = 10_000
 """Bits of a number that everybody can still write in decimal."""
 
@@ -20,6 +23,11 @@ def canonical(value: object) -> str:
     Strings are kept as they are: two Unicode forms of one word are two different arguments, because the tool
     will see them as different.
     """
+    if _chunks is not None:
+        try:
+            return "".join(_chunks(value, 0))
+        except RecursionError:
+            pass  # what holds itself is looked for by the other one, and said
     return _ENCODER.encode(value)
 
 

@@ -25,7 +25,7 @@ class Permit:
     expires: float
     """By the monotonic clock: an old decision was judged in an old world."""
     unwritten: tuple[Entry, ...] = ()
-    """What a call that only reads writes together with its result, so that it costs one fsync."""
+    """What a call that only reads writes together with its result: one transaction, not waiting for the disk."""
     started: float = 0.0
     foretold: Observation | None = None
     """What was imagined to come back, where it then did."""

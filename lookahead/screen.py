@@ -30,11 +30,15 @@ class Screen:
             return ruling.model_copy(update={"effect": seen})
         return ruling
 
-    def recorded(self, state: State, action: Action, ruling: Ruling) -> Answer | None:
+    def known(self, action: Action) -> bool:
+        """Whether anything is on record of a call of this name in this run."""
+        return action.call_id is not None and self.journal.named(self.run, action.call_id)
+
+    def recorded(self, state: State, action: Action, ruling: Ruling, digest: str) -> Answer | None:
         """This very call of this very run was made before: its answer is on record and it does not run again."""
         if action.call_id is None or ruling.rule == "deny":
             return None
-        known = self.journal.finished(self.run, action.call_id, action.digest)
+        known = self.journal.finished(self.run, action.call_id, digest)
         if known is None:
             return None
         decision = at_once(
@@ -42,12 +46,12 @@ class Screen:
         )
         return Answer(observation=known, decision=decision)
 
-    def screened(self, state: State, action: Action, ruling: Ruling) -> Decision | None:
+    def screened(self, state: State, action: Action, ruling: Ruling, digest: str) -> Decision | None:
         """What can be decided without imagining anything."""
         if ruling.rule == "deny":
             return at_once(state, action, "veto", ruling.line, "the policy forbids this call")
         if ruling.effect != "reads":
-            doubt = self.journal.doubtful(action.digest)
+            doubt = self.journal.doubtful(digest)
             if doubt is not None:
                 why = f"this very call (as {doubt.call}) was cut off before its result was known: it may have happened"
                 return at_once(state, action, "ask", f"doubt:{doubt.call}", why)

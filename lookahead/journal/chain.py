@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,22 +61,37 @@ def hashed(prev: str, seq: int, at: float, row: Row) -> str:
     return hashlib.sha256((columns + "\n" + row.body).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def link(db: sqlite3.Connection, rows: list[Row], at: float) -> list[int]:
+def link(db: sqlite3.Connection, rows: Sequence[Row], at: float) -> list[int]:
     """Append rows at the head. Inside the caller's transaction, so no other process can come between."""
-    seq, prev = db.execute(HEAD).fetchone()
-    places: list[int] = []
-    for row in rows:
-        seq += 1
-        this = hashed(prev, seq, at, row)
-        values = (seq, at, row.run, row.call, row.kind, row.name, row.key, row.body, prev, this)
-        try:
-            db.execute(_INSERT, values)
-        except sqlite3.IntegrityError as error:
-            raise _twice(row) from error
-        places.append(seq)
-        prev = this
-    db.execute("UPDATE head SET seq = ?, hash = ?", (seq, prev))
+    linking = Linking(db, at)
+    places = linking.add(rows)
+    linking.end()
     return places
+
+
+class Linking:
+    """The same for rows that come in several lots: the head is read before the first, and set after the last."""
+
+    def __init__(self, db: sqlite3.Connection, at: float) -> None:
+        self._db, self.at = db, at
+        self._seq, self._prev = db.execute(HEAD).fetchone()
+
+    def add(self, rows: Sequence[Row]) -> list[int]:
+        places: list[int] = []
+        for row in rows:
+            seq, prev = self._seq + 1, self._prev
+            this = hashed(prev, seq, self.at, row)
+            values = (seq, self.at, row.run, row.call, row.kind, row.name, row.key, row.body, prev, this)
+            try:
+                self._db.execute(_INSERT, values)
+            except sqlite3.IntegrityError as error:
+                raise _twice(row) from error
+            places.append(seq)
+            self._seq, self._prev = seq, this
+        return places
+
+    def end(self) -> None:
+        self._db.execute("UPDATE head SET seq = ?, hash = ?", (self._seq, self._prev))
 
 
 def head(db: sqlite3.Connection) -> tuple[int, str] | None:

@@ -36,7 +36,10 @@ ANY: Final = "*"
 
 
 class Journal:
-    """One file, for all threads and for several processes. What is appended is on the disk when `append` returns."""
+    """One file, for all threads and for several processes. What is appended is on the disk when `append` returns.
+
+    Of calls that only read it is in the file by then, which outlives this process; the disk is not waited for.
+    """
 
     def __init__(
         self,
@@ -71,7 +74,7 @@ class Journal:
             self.append(started)
 
     def append(self, *entries: Entry) -> None:
-        """All of them on the disk, with one fsync, or none and a `JournalError`."""
+        """All of them on the disk, with at most one fsync, or none and a `JournalError`."""
         wanted = Written(entries=entries)
         self.put(wanted)
         wanted.result()
@@ -91,11 +94,13 @@ class Journal:
             with boundary(JournalError, f"an entry cannot be recorded in {self.path}"):
                 rows = iter(captured([entry for group in groups for entry in group], self._redact))
                 one_s_own = False
-                with self._store.writing() as db:
+                with self._store.writing(forced=not all(_only_read(group) for group in groups)) as db:
+                    linking = chain.Linking(db, self._clock())
                     one_s_own = True
                     for group in groups:
-                        self._append(db, group, list(islice(rows, len(group))))
+                        self._append(db, linking, group, list(islice(rows, len(group))))
                     one_s_own = False
+                    linking.end()
         except BaseException as error:
             self._waiting.update({started.run: started for started in taken})
             if one_s_own and len(wanted) > 1 and isinstance(error, Exception):
@@ -111,8 +116,9 @@ class Journal:
         taken += begun
         return begun
 
-    def _append(self, db: sqlite3.Connection, entries: Sequence[Entry], rows: list[Row]) -> None:
-        now = self._clock()
+    def _append(
+        self, db: sqlite3.Connection, linking: chain.Linking, entries: Sequence[Entry], rows: list[Row]
+    ) -> None:
         # What is done in the place of another call is that call being answered.
         proposed = {entry.call: entry.decision.proposed for entry in entries if isinstance(entry, Decided)}
         for entry in entries:
@@ -122,13 +128,17 @@ class Journal:
                 asked = proposed.get(entry.call, entry.action)
                 if asked.call_id is not None:
                     _once(db, entry.run, asked.call_id, asked.digest)
-        for entry, row, seq in zip(entries, rows, chain.link(db, rows, now), strict=True):
+        ended = {entry.call for entry in entries if isinstance(entry, Resulted)}
+        for entry, row, seq in zip(entries, rows, linking.add(rows), strict=True):
             if isinstance(entry, Intended):
-                db.execute("INSERT INTO open (call, key, seq) VALUES (?, ?, ?)", (row.call, row.key, seq))
-            elif isinstance(entry, Resulted | Resolved):
+                if entry.call in ended:
+                    ended.remove(entry.call)  # begun and ended in one: never open
+                else:
+                    db.execute("INSERT INTO open (call, key, seq) VALUES (?, ?, ?)", (row.call, row.key, seq))
+            elif isinstance(entry, Resolved) or (isinstance(entry, Resulted) and entry.call in ended):
                 db.execute(_CLOSED, (row.call, row.call))
             elif isinstance(entry, Spent):
-                _spendable(db, entry, now)
+                _spendable(db, entry, linking.at)
 
     def in_doubt(self) -> list[InDoubt]:
         """Calls that may have happened: their process ended, or they were cut off, before there was a result."""
@@ -150,14 +160,15 @@ class Journal:
         with self._store.looking() as db:
             return views.is_open(db, call=call)
 
+    def named(self, run: str, call_id: str) -> bool:
+        """Whether anything is on record of a call of this name in this run. Mostly not, so this is asked first."""
+        with self._store.looking() as db:
+            return views.named(db, outer_names(call_id, run))
+
     def finished(self, run: str, call_id: str, action_digest: str) -> Observation | None:
         """The recorded answer to this call of this run. With one, it must not be made again."""
-        names = outer_names(call_id, run)
-        with self._store.looking() as db:
-            if not views.named(db, names):
-                return None
         with self._store.reading() as db:
-            return views.finished(db, storable(run), names, action_digest)
+            return views.finished(db, storable(run), outer_names(call_id, run), action_digest)
 
     def approval(self, binding: str, now: float) -> Approval | None:
         """An approval with this binding that is neither used nor expired."""
@@ -286,6 +297,15 @@ class Journal:
 
     def close(self) -> None:
         self._store.close()
+
+
+def _only_read(entries: Sequence[Entry]) -> bool:
+    """Whether these say nothing but what was read: to lose it with the power loses nothing that happened."""
+    calls = {entry.call for entry in entries if isinstance(entry, Intended) and entry.effect == "reads"}
+    return bool(calls) and all(
+        isinstance(entry, Started) or (isinstance(entry, Decided | Intended | Resulted) and entry.call in calls)
+        for entry in entries
+    )
 
 
 _CLOSED: Final = """

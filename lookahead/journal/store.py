@@ -38,6 +38,7 @@ class Store:
         self._patience = patience
         self._readonly = readonly
         self._writes = 0
+        self._forced = True
         self._named = Named(self.path, patience)
         self._begin()
 
@@ -92,12 +93,17 @@ class Store:
             yield
 
     @contextmanager
-    def writing(self) -> Generator[sqlite3.Connection]:
-        """All or nothing: what leaves this block without an error is on the disk."""
+    def writing(self, *, forced: bool = True) -> Generator[sqlite3.Connection]:
+        """All or nothing: what leaves this block without an error is on the disk.
+
+        What is not forced is handed to the system and survives the end of this process, but a power cut before the
+        next that is forced may lose it: whole transactions, the newest ones, never a part of one.
+        """
         self._after_fork()
         with self._lock, self._named:
             self._still_there()
             self._ready()
+            self._force(forced)
             with self._transaction("BEGIN IMMEDIATE") as db:
                 self._nothing_lost(db)
                 yield db
@@ -106,6 +112,12 @@ class Store:
             self._writes += 1
             if self._writes == _OFTEN:
                 self._lengthen()
+
+    def _force(self, forced: bool) -> None:
+        """Whether the next transaction waits for the disk."""
+        if forced != self._forced:
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
+            self._forced = forced
 
     def _lengthen(self) -> None:
         """Let the log grow to its full length now, by a transaction that spills into it and is taken back.
@@ -153,6 +165,7 @@ class Store:
         self._after_fork()
         with self._lock:
             self._ready()
+            self._force(True)
             try:
                 self._db.execute("VACUUM")
                 busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
@@ -290,6 +303,7 @@ class Store:
             _check(db, self.path)
         self._write_ahead(db)
         db.execute("PRAGMA synchronous = FULL")
+        self._forced = True
         # Where an ordinary fsync stops at the drive's cache, ask for more. Elsewhere these do nothing.
         db.execute("PRAGMA fullfsync = 1")
         db.execute("PRAGMA checkpoint_fullfsync = 1")

@@ -57,10 +57,6 @@ class Guard(BaseCallbackHandler):
     raise_error = True
     run_inline = True
 
-    def __getattribute__(self, name: str) -> Any:
-        # Everything but tools is passed over, so that nothing else costs anything.
-        return True if name in _PASSED_OVER else super().__getattribute__(name)
-
     def on_tool_start(self, serialized: dict[str, Any] | None, input_str: str, *, run_id: UUID, **kwargs: Any) -> None:
         tool = str((serialized or {}).get("name") or kwargs.get("name") or "")
         given = _given.get()
@@ -70,6 +66,11 @@ class Guard(BaseCallbackHandler):
             f"the tool {tool!r} was called where no call can be judged (in a function, or by an agent inside a tool), "
             "so it was not run. Let the model call it through a ToolNode, or wrap the inner agent with with_lookahead()"
         )
+
+
+for _ignored in _PASSED_OVER:
+    # Everything but tools is passed over. Asked dozens of times in each turn, so they are no longer properties.
+    setattr(Guard, _ignored, True)
 
 
 __all__ = ["Blocked", "Guard", "leave"]

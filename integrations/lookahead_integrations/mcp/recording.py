@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self, TextIO, cast
 
 from pydantic import JsonValue, ValidationError
 
@@ -48,8 +48,8 @@ class Taken:
     result: Json | None = None
     """None where it was too long to be kept whole."""
     error: Json | None = None
-    at: float = 0.0
-    seconds: float = 0.0
+    ended: int = 0
+    """By the same count as `number`: what was asked before that was under way together with it."""
     digest: str = ""
     """Of the very call as it was made, before secrets were taken out of it."""
     reads: bool = False
@@ -105,7 +105,9 @@ class Recording:
     def of(cls, journal: Journal, *, name: str, run: str | None = None) -> Self:
         """What really happened, by a journal. Nothing that was imagined, refused or left in doubt is among it."""
         calls = [one for one in journal.calls() if run is None or one.run == run or one.run.startswith(f"{run}-")]
-        found = [taken for number, call in enumerate(calls) if (taken := _of_call(number, call)) is not None]
+        ends = _Ends()
+        journal.export(cast(TextIO, ends))
+        found = [taken for call in calls if (taken := _of_call(call, ends.seen.get(call.call, 0))) is not None]
         tools: dict[str, Tool] = {}
         for started in journal.runs():
             if run is None or started.run == run or started.run.startswith(f"{run}-"):
@@ -179,7 +181,20 @@ def failed(result: Json | None) -> bool:
     return result is None or result.get("isError") is True
 
 
-def _of_call(number: int, call: Call) -> Taken | None:
+class _Ends:
+    """Hears all rows of a journal, and remembers in which one each call ended."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, int] = {}
+
+    def write(self, line: str) -> int:
+        row: Any = json.loads(line) if '"resulted"' in line else {}
+        if row.get("kind") == "resulted":
+            self.seen[row["call"]] = row["seq"]
+        return len(line)
+
+
+def _of_call(call: Call, ended: int) -> Taken | None:
     if call.intended is None or call.resulted is None or call.resulted.observation.origin.kind != "real":
         return None
     action, observation = call.intended.action, call.resulted.observation
@@ -190,14 +205,13 @@ def _of_call(number: int, call: Call) -> Taken | None:
         params = {"name": action.tool, "arguments": params}
     error: Any = told.get("error") if told is not None and method != TOOL and observation.failed else None
     return Taken(
-        number=number,
+        number=call.seq,
         run=call.run,
         method=method,
         params=params,
         result=None if isinstance(error, dict) else told,
         error=cast(Json, error) if isinstance(error, dict) else None,
-        at=call.at,
-        seconds=call.resulted.seconds,
+        ended=ended,
         digest=call.intended.action_digest,
         reads=call.intended.effect == "reads" or reads_by_name(action.tool),
     )
@@ -221,19 +235,19 @@ def _frames(path: str, text: str) -> list[Taken]:
         except ValueError as error:
             raise ConfigError(f"the recording cannot be read: {path}: it is neither JSON nor lines of it") from error
     waiting: dict[str, tuple[int, Json]] = {}
-    found: list[tuple[int, Json, Json]] = []
+    found: list[tuple[int, Json, Json, int]] = []
     for place, one in enumerate(_inner(read)):
         request, response = one.get("request"), one.get("response")
         if isinstance(request, dict) and isinstance(response, dict):
-            found.append((place, cast(Json, request), cast(Json, response)))
+            found.append((place, cast(Json, request), cast(Json, response), place))
         elif isinstance(one.get("method"), str) and "id" in one:
             waiting[canonical(one["id"])] = place, one
         elif "id" in one and ("result" in one or "error" in one):
             asked = waiting.pop(canonical(one["id"]), None)
             if asked is not None:
-                found.append((*asked, one))
+                found.append((*asked, one, place))
     found.sort(key=lambda pair: pair[0])
-    return [taken for place, asked, said in found if (taken := _of_frames(place, asked, said)) is not None]
+    return [taken for one in found if (taken := _of_frames(*one)) is not None]
 
 
 def _objects(value: Any) -> list[Any]:
@@ -255,7 +269,7 @@ def _inner(read: Sequence[Any]) -> Iterator[Json]:
             yield held
 
 
-def _of_frames(place: int, asked: Json, said: Json) -> Taken | None:
+def _of_frames(place: int, asked: Json, said: Json, ended: int) -> Taken | None:
     method, params = asked.get("method"), asked.get("params")
     if not isinstance(method, str):
         return None
@@ -270,6 +284,7 @@ def _of_frames(place: int, asked: Json, said: Json) -> Taken | None:
         reads = reads_by_name(str(given["name"]))
     return Taken(
         number=place,
+        ended=ended,
         run="frames",
         method=method,
         params=given,

@@ -100,8 +100,7 @@ class Replaying:
         left = [one for one in self.recording.taken if one.method == TOOL and one.number not in position.used]
         if not left:
             raise self._unknown(call, "the recording is at its end")
-        ends = left[0].at + left[0].seconds
-        together = [left[0], *(one for one in left[1:] if one.run == left[0].run and one.at < ends)]
+        together = [left[0], *(one for one in left[1:] if one.run == left[0].run and one.number < left[0].ended)]
         like = likeness(call.method, call.params)
         named = [one for one in together if one.tool == call.params.get("name")]
         if not named:

@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field
 
 import anyio
-from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 
 @dataclass(kw_only=True)
 class MemoryWire:
     """What is sent at one end arrives at the other, in pieces of at most `piece` bytes."""
 
-    incoming: ObjectReceiveStream[bytes]
-    outgoing: ObjectSendStream[bytes]
+    incoming: MemoryObjectReceiveStream[bytes]
+    outgoing: MemoryObjectSendStream[bytes]
     piece: int = 65536
-    sent: list[bytes] = field(default_factory=list)
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     async def receive(self) -> bytes:
         try:
@@ -22,19 +22,19 @@ class MemoryWire:
             return b""
 
     async def send(self, data: bytes, /) -> None:
-        self.sent.append(data)
-        for begin in range(0, len(data), self.piece):
-            try:
-                await self.outgoing.send(data[begin : begin + self.piece])
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-                raise anyio.BrokenResourceError from error
+        async with self.lock:
+            for begin in range(0, len(data), self.piece):
+                try:
+                    await self.outgoing.send(data[begin : begin + self.piece])
+                except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+                    raise anyio.BrokenResourceError from error
 
     async def pump(self) -> None:
         await anyio.sleep_forever()
 
-    async def aclose(self) -> None:
-        await self.incoming.aclose()
-        await self.outgoing.aclose()
+    def close(self) -> None:
+        self.incoming.close()
+        self.outgoing.close()
 
 
 def wires(*, piece: int = 65536) -> tuple[MemoryWire, MemoryWire]:

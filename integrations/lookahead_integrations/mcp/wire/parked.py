@@ -55,6 +55,10 @@ class _Attempt:
     asks: list[_Ask] = field(default_factory=list[_Ask])
     news: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    kept: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    """In which its result waits to be fetched."""
+    waiting: bool = False
+    """Whether a request of its client waits now."""
     ended: bool = False
     result: Json | None = None
     error: Exception | None = None
@@ -129,6 +133,7 @@ class Parking:
         for attempt in [one for one in self._attempts.values() if one.client.key == key]:
             self._attempts.pop(attempt.id, None)
             attempt.scope.cancel()
+            attempt.kept.cancel()
 
     @property
     def waiting(self) -> int:
@@ -177,10 +182,15 @@ class Parking:
             attempt.ended = True
             for ask in attempt.asks:
                 ask.answered.set()
-            self._attempts.pop(attempt.id, None)
+            if attempt.id in self._attempts and not attempt.waiting:
+                # Its client is about to come back with answers that it does not need any more: for its result.
+                self.tasks.start_soon(self._keep, attempt)
+            else:
+                self._attempts.pop(attempt.id, None)
             attempt.news.set()
 
     async def _outcome(self, attempt: _Attempt) -> Json:
+        attempt.waiting = True
         try:
             while not attempt.ended and all(ask.shown for ask in attempt.asks):
                 attempt.news = anyio.Event()
@@ -188,6 +198,11 @@ class Parking:
         except BaseException:
             attempt.scope.cancel()
             raise
+        finally:
+            attempt.waiting = False
+        if attempt.ended:
+            self._attempts.pop(attempt.id, None)
+            attempt.kept.cancel()
         if attempt.error is not None:
             raise attempt.error
         if attempt.ended:
@@ -223,6 +238,11 @@ class Parking:
             ask.answers = {name: answers[shown] for shown, name in ask.names.items() if shown in answers}
             ask.answered.set()
         return attempt
+
+    async def _keep(self, attempt: _Attempt) -> None:
+        with attempt.kept:
+            await anyio.sleep(self.limits.patience)
+            self._attempts.pop(attempt.id, None)
 
     async def _end(self, attempt: _Attempt) -> None:
         await anyio.sleep(_GRACE)

@@ -28,8 +28,6 @@ from lookahead_integrations.mcp.modes.after import After
 log: Final = logging.getLogger("lookahead.mcp")
 
 TOOL: Final = "tools/call"
-SEPARATOR: Final = "__"
-"""Between a server's name and its tool's, where there are several."""
 
 
 JUDGED: Final[ContextVar[tuple[int, Call] | None]] = ContextVar("JUDGED", default=None)
@@ -97,10 +95,9 @@ class Conversations:
 
     def _check(self, tools: tuple[Tool, ...]) -> None:
         """A rule for a tool that is not there may be a misspelt one, and then the right one is missing."""
-        policy = self.session.line.guard.policy
-        # Behind several servers a rule is there twice: for the tool's own name, and for it behind a server's.
-        single = {name: line for name, line in policy.tools.items() if f"*{SEPARATOR}{name}" not in policy.tools}
-        said = tuple(unused(policy.model_copy(update={"tools": single}), tools, all_known=False))
+        found = unused(self.session.line.guard.policy, tools, all_known=False)
+        # One that is like none of these tools may be meant for another server.
+        said = tuple(one for one in found if not one.endswith("is the name of no tool"))
         if said and said != self._said:
             self._said = said
             log.warning("not everything that the policy says can hold here: %s", safe("; ".join(said), 600))

@@ -2,14 +2,12 @@
 
 import threading
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import Any, Final, cast
 
 import anyio
 import anyio.to_thread
 
 from lookahead.errors import OutOfReach
-from lookahead.policy import Policy
 from lookahead.session import Session
 from lookahead.settings import Mode
 from lookahead.types import Action, Environment, Observation, State
@@ -17,7 +15,7 @@ from lookahead.worlds.choose import World
 from lookahead.wrap import options_of
 from lookahead_integrations.mcp.actions import observation_of, params_of
 from lookahead_integrations.mcp.exchange import Call, Service
-from lookahead_integrations.mcp.modes.acting import JUDGED, SEPARATOR, TOOL, Acting
+from lookahead_integrations.mcp.modes.acting import JUDGED, TOOL, Acting
 from lookahead_integrations.mcp.settings import ProxySettings
 
 HOST: Final = "mcp"
@@ -28,8 +26,6 @@ PARTING: Final = 5.0
 def session_of(next: Service, settings: ProxySettings, stack: AsyncExitStack, *, mode: Mode, world: World) -> Session:
     """A session that knows no tools yet: an upstream that is not up must not keep a client from connecting."""
     options = options_of(goal=settings.goal, world=world, policy=settings.policy, mode=mode, journal=settings.journal)
-    if settings.config is not None:
-        options = replace(options, policy=of_many(options.policy))
     try:
         session = options.open((), real=real(next), host=HOST, host_asks=True)
     except BaseException:
@@ -37,12 +33,6 @@ def session_of(next: Service, settings: ProxySettings, stack: AsyncExitStack, *,
         raise
     stack.callback(session.close)
     return session
-
-
-def of_many(policy: Policy) -> Policy:
-    """Of several servers behind one each tool has its server's name before its own: a rule speaks of either."""
-    lines = {f"*{SEPARATOR}{pattern}": line for pattern, line in policy.tools.items() if SEPARATOR not in pattern}
-    return policy.model_copy(update={"tools": {**lines, **policy.tools}})
 
 
 def real(next: Service) -> Environment:

@@ -73,32 +73,12 @@ async def test_a_tool_with_a_dry_run_of_its_own_is_asked_what_it_would_do(tmp_pa
     assert asked == [*([{"name": "a", "dry": True}] if mode == "guard" else []), {"name": "a"}]
 
 
-@pytest.mark.parametrize(
-    ("policy", "refused"),
-    [
-        ({"delete_*": "deny", "*": "allow"}, ["files__delete_all", "notes__delete_all"]),
-        ({"files__*": "deny", "*": "allow"}, ["files__delete_all", "files__write"]),
-        ({"write": "deny", "*": "allow"}, ["files__write"]),
-    ],
-)
-async def test_behind_several_servers_a_rule_speaks_of_a_tool_by_its_own_name_and_by_its_servers(
-    tmp_path: Path, policy: Any, refused: list[str]
-):
-    names = ["files__delete_all", "files__write", "notes__delete_all"]
-    server = ScriptedService(script={"tools/call": text("done")}, tools=[tool(name) for name in names])
-    journal = str(tmp_path / "journal.db")
-    several = ProxySettings(config="servers.json", journal=journal, policy=policy, world="none")
-    async with AsyncExitStack() as stack:
-        service = guard.layer(server, settings=several, stack=stack)
-        client = ScriptedClient()
-        assert [name for name in names if (await service(client.use(name))).get("isError")] == refused
-
-
-async def test_a_rule_for_a_tool_that_is_not_there_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+async def test_a_rule_that_nearly_names_a_tool_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     server = ScriptedService(script={"tools/call": text("done")}, tools=[tool("delete_file")])
     async with AsyncExitStack() as stack:
-        told = settings(tmp_path, {"delete_fiel": "deny", "*": "allow"}, world="none")
+        told = settings(tmp_path, {"delete_fiel": "deny", "of_another_server": "deny", "*": "allow"}, world="none")
         service = guard.layer(server, settings=told, stack=stack)
         for client in (ScriptedClient(), ScriptedClient()):
             await service(client.use("delete_file"))
     assert caplog.text.count("'delete_fiel' is the name of no tool") == 1
+    assert "of_another_server" not in caplog.text

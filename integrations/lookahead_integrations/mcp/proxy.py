@@ -57,8 +57,10 @@ async def opened(settings: ProxySettings, early: Popen[bytes] | None = None) -> 
 async def serve(settings: ProxySettings, early: Popen[bytes] | None = None) -> None:
     """Until the client has gone, or we are told to end."""
     if settings.listen is not None:
-        async with opened(settings, early) as service:
-            await _module("http.listen").listen(service, settings)
+        http = _module("http.listen")
+        with http.endpoint(settings) as at:
+            async with opened(settings, early) as service:
+                await http.listen(service, settings, at)
         return
     from lookahead_integrations.mcp.wire import stdio
     from lookahead_integrations.mcp.wire.pipes import Pipes

@@ -28,42 +28,52 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-async def listen(service: Service, settings: ProxySettings, *, say: Callable[[str], None] = _say) -> None:
-    """Serves until a signal, or until it is cancelled."""
+def endpoint(settings: ProxySettings) -> socket.socket:
+    """Bound before anything else is opened, so that what is wrong with it is said at once. Raises ConfigError."""
     host, port = _address(settings)
-    if "authorization" in settings.passed and settings.tokens:
+    if settings.tokens and "authorization" in {name.lower() for name in settings.passed}:
         raise ConfigError(
             "a client's Authorization holds our own token: it cannot be passed on to the upstream. "
             "Give the upstream's with --header"
         )
-    endpoint = _opened(host, port)
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigError(f"--listen {host}:{port}: {error.strerror or error}. Another port: {host}:0") from error
+
+
+async def listen(
+    service: Service, settings: ProxySettings, at: socket.socket, *, say: Callable[[str], None] = _say
+) -> None:
+    """Serves until a signal, or until it is cancelled."""
+    host, _ = _address(settings)
     shown = f"[{host}]" if ":" in host else host
     gate = gate_for(host, hosts=settings.hosts, origins=settings.origins, largest=settings.limits.frame)
-    with endpoint:
-        async with anyio.create_task_group() as tasks:
-            front = Front(service=service, tasks=tasks, gate=gate, limits=settings.limits, tokens=settings.tokens)
-            config = uvicorn.Config(
-                front,
-                http="h11",
-                ws="none",
-                loop="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                date_header=False,
-                limit_concurrency=_CONNECTIONS,
-                timeout_graceful_shutdown=_PARTING,
-            )
-            if loopback(host):
-                DESK.base = f"http://{shown}:{endpoint.getsockname()[1]}"
-            say(f"MCP at http://{shown}:{endpoint.getsockname()[1]}{PATH}")
-            if not loopback(host):
-                whoever = "has one of the tokens" if settings.tokens else "reaches it: nobody is asked for a token"
-                say(f"other machines reach this address too, and it serves whoever {whoever}")
-            await uvicorn.Server(config).serve(sockets=[endpoint])
-            tasks.cancel_scope.cancel()
+    async with anyio.create_task_group() as tasks:
+        front = Front(service=service, tasks=tasks, gate=gate, limits=settings.limits, tokens=settings.tokens)
+        config = uvicorn.Config(
+            front,
+            http="h11",
+            ws="none",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=_PARTING,
+        )
+        base = f"http://{shown}:{at.getsockname()[1]}"
+        if loopback(host):
+            DESK.base = base
+        say(f"MCP at {base}{PATH}")
+        if not loopback(host):
+            whoever = "has one of the tokens" if settings.tokens else "reaches it: nobody is asked for a token"
+            say(f"other machines reach this address too, and it serves whoever {whoever}")
+        await uvicorn.Server(config).serve(sockets=[at])
+        tasks.cancel_scope.cancel()
 
 
 def _address(settings: ProxySettings) -> tuple[str, int]:
@@ -77,12 +87,3 @@ def _address(settings: ProxySettings) -> tuple[str, int]:
             "--allow-host NAME; and give them a token: --token"
         )
     return host, int(port)
-
-
-def _opened(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise ConfigError(
-            f"--listen {host}:{port}: {error.strerror or error}. Another port: --listen {host}:0"
-        ) from error

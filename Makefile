@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 BIN = $(VENV)/bin
 
-.PHONY: help demo test test-sdks test-mcp test-vllm check format ready ready-demo soak kill mutation coverage bench build clean
+.PHONY: help demo test test-sdks test-mcp conformance test-vllm check format ready ready-demo soak kill mutation coverage bench build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,6 +42,9 @@ test-sdks: ## The tests with every agent framework, each in an environment of it
 
 test-mcp: ready ## The MCP proxy in front of real servers, which it installs (Node and npm; 900 MB in .servers/, minutes)
 	@$(BIN)/python scripts/mcp_servers.py --test $(ARGS)
+
+conformance: ready ## The official MCP conformance suite through the proxy (ARGS="--server-source PATH": the Python SDK)
+	@$(BIN)/python scripts/conformance.py $(ARGS)
 
 soak: ready ## The long leg of the stateful tests
 	$(BIN)/python benchmarks/soak.py $(ARGS)

@@ -196,6 +196,7 @@ class Parking:
                 attempt.news = anyio.Event()
                 await attempt.news.wait()
         except BaseException:
+            self._attempts.pop(attempt.id, None)
             attempt.scope.cancel()
             raise
         finally:

@@ -19,6 +19,7 @@ examples:
   lookahead proxy --mode shadow --url https://example.com/mcp
   lookahead proxy --mode simulate --world http://localhost:8000/v1 -- uvx mcp-server-git
 """
+_THEN: Final = "for what is not recorded: simulate, forward"
 _MODES: Final = "guard (the default), simulate, shadow, record, replay, or off"
 
 
@@ -55,10 +56,17 @@ def _deciding(group: Any) -> None:
     add("--world", metavar="WORLD", help="who imagines: auto, or the URL of a world model")
     add("--goal", metavar="TEXT", help="what the agent is to reach")
     add("--journal", metavar="PATH", help="where the record is kept")
-    add("--saved", metavar="PATH", help="lists of tools that were saved, where there is no server")
+    add("--tools", "--saved", dest="saved", metavar="PATH", help="lists that were saved, where there is no server")
+    add("--save-tools", metavar="PATH", help="save what the server lists, for --tools, and end")
     add("--recording", metavar="PATH", help="the journal to replay (our own)")
     add("--run", dest="recorded", metavar="RUN", help="the run in it (all of them)")
-    add("--then", action="append", default=[], metavar="WHO", help="for what is not recorded: simulate, forward")
+    add(
+        "--replay",
+        choices=("in-order", "match"),
+        default="match",
+        help="recorded answers in order, or by call and state",
+    )
+    add("--fall-through", "--then", dest="then", action="append", default=[], metavar="WHO", help=_THEN)
     add("--no-sampling", action="store_true", help="never ask the client's own model to imagine")
     add("--pins", metavar="PATH", help="where accepted tools are kept (beside the journal)")
     add("--strict", action="store_true", help="every tool that comes later waits until it is accepted")
@@ -85,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.words:
         raise ConfigError(f"before the server's command comes --, as in: lookahead proxy -- {' '.join(args.words)}")
+    if args.save_tools is not None:
+        return import_module("lookahead_integrations.mcp.saving").run(args)
     # By name: the core knows no integration.
     told = import_module("lookahead_integrations.mcp.told")
     command = told.command_of(args)

@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import anyio
 import pytest
@@ -303,6 +304,15 @@ async def test_a_tool_that_returns_text_returns_it_as_it_is():
     for content in ('"quoted"', "5"):
         said = await world(STATE, call("name_it", n=content))
         assert (said.content, said.structured) == (content, None)
+
+
+@pytest.mark.parametrize("content", ["plain", '{"content": 3}', '{"a": [1]}', "[]", ""])
+async def test_a_text_that_a_tool_returns_in_an_object_of_one_field_needs_no_second_question(content: str):
+    result: dict[str, Any] = {"type": "object", "properties": {"content": {"type": "string"}}, "required": ["content"]}
+    model = ScriptedModel(tagged(content))
+    said = await LanguageWorld(model)(State(tools=(Tool(name="read", result=result),)), call("read"))
+    assert (said.content, said.structured) == (content, {"content": content})
+    assert len(model.asked) == 1
 
 
 async def test_a_schema_that_cannot_be_read_asks_for_nothing():

@@ -47,6 +47,7 @@ def settings_of(args: argparse.Namespace, environment: Mapping[str, str] = os.en
         saved=args.saved,
         recording=args.recording,
         run=args.recorded,
+        replay=args.replay,
         chain=cast(tuple[Source, ...], ("replay", *_several(args.then))),
         sampling=not args.no_sampling,
         pins=args.pins,

@@ -28,6 +28,8 @@ def fitted(observation: Observation, tool: Tool | None) -> Observation:
         why = _against(validator, observation.structured)
         if why is None:
             return observation
+        if (boxed := _boxed(observation.content, tool, validator)) is not None:
+            return observation.model_copy(update={"structured": boxed})
         raise Unreadable(why)
     held, why = _read(observation.content)
     plain = _against(validator, observation.content) is None
@@ -37,7 +39,19 @@ def fitted(observation: Observation, tool: Tool | None) -> Observation:
         return observation.model_copy(update={"structured": held})
     if plain:
         return observation
+    if (boxed := _boxed(observation.content, tool, validator)) is not None:
+        return observation.model_copy(update={"structured": boxed})
     raise Unreadable(why or "")
+
+
+def _boxed(text: str, tool: Tool, validator: Any) -> JsonValue:
+    """The text as it is, where a text is all that the tool returns: servers put it into an object of one field."""
+    properties: Any = (tool.result or {}).get("properties")
+    names = list(cast(dict[str, Any], properties)) if isinstance(properties, dict) else []
+    if len(names) != 1:
+        return None
+    boxed: JsonValue = {names[0]: text}
+    return boxed if _against(validator, boxed) is None else None
 
 
 def _read(text: str) -> tuple[JsonValue, str | None]:

@@ -45,7 +45,7 @@ def after(file: ClientFile, entry: Entry, field: Field, name: str, value: str) -
     key_end = field.keys[-1][1]
     between = text[key_end : field.node.start]
     if file.syntax == "json":
-        new = f",{_before(text, field.start)}{file.spelled(name)}{between}{value}"
+        new = f",{_parting(text, entry.node.fields, field, between)}{file.spelled(name)}{between}{value}"
         return Edit(start=field.node.end, end=field.node.end, new=new)
     if entry.node.whole:
         return Edit(start=field.node.end, end=field.node.end, new=f", {name}{between}{value}")
@@ -70,6 +70,15 @@ def taken_out(file: ClientFile, entry: Entry, field: Field) -> Edit:
         return Edit(start=fields[at - 1].node.end, end=field.node.end, new="")
     end = fields[1].start if len(fields) > 1 else field.node.end
     return Edit(start=field.start, end=end, new="")
+
+
+def _parting(text: str, fields: Sequence[Field], field: Field, between: str) -> str:
+    """What stands between two members here: as between others of this table, else as they are usually laid out."""
+    at = fields.index(field)
+    if at or len(fields) > 1:
+        return _before(text, (field if at else fields[1]).start)
+    own = _before(text, field.start)
+    return own if "\n" in own or not between.endswith(" ") else " "
 
 
 def _before(text: str, at: int) -> str:

@@ -1,5 +1,7 @@
 """A person's yes to one call: asked for in the client, on a page of this machine, or by a command."""
 
+import os
+import shlex
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -7,9 +9,10 @@ import anyio
 
 from lookahead.guard import hazards_of
 from lookahead.held import Held
+from lookahead.journal import MEMORY
 from lookahead.permit import Answer
 from lookahead.redact import shared
-from lookahead.refusal import cleaned, first_imagined, prompt, refusal
+from lookahead.refusal import allow_once, cleaned, first_imagined, prompt, refusal
 from lookahead.show import call_line, safe
 from lookahead.types import Decision
 from lookahead_integrations.mcp.actions import DECISION, in_era, origin_of
@@ -94,14 +97,18 @@ def named(client: Client) -> str:
     return f"the user of {safe(str(client.info.get('name') or 'an MCP client'), 60)}"
 
 
-def refused(answer: Answer, version: str, *, link: str | None = None) -> Json:
-    """The answer to a call that was not done: why, what it would have done, and how to allow it."""
+def refused(answer: Answer, version: str, *, journal: str | None = None, link: str | None = None) -> Json:
+    """The answer to a call that was not done: why, what it would have done, and how to allow it.
+
+    The journal is named by its whole path, where there is one: nobody knows in which folder a client has started us.
+    """
     decision, said = answer.decision, answer.observation.content
+    if journal not in (None, MEMORY):
+        command = allow_once(decision, f" --journal {shlex.quote(os.path.abspath(journal))}")
+        said = refusal(decision, command if link is None else f"the user can open {link}, or {command}")
     if decision.rule == "declined":
         call = call_line(cleaned(decision).proposed, 110)
         said = f"Not done: {call}\nwhy: {decision.reason}. Do not try it again unless the user asks for it."
-    elif link is not None:
-        said = refusal(decision, f"the user can open {link}, or {_command(said)}")
     marks = {DECISION: told(decision, said)}
     return in_era({"content": [{"type": "text", "text": said}], "isError": True, "_meta": marks}, version)
 

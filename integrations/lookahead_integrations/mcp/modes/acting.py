@@ -135,7 +135,8 @@ class Acting:
             return confirm.broken(str(error), call.client.version)
         if isinstance(begun, Answer):
             link = self.link(held) if isinstance(held, Held) and held.may_be_approved else None
-            return confirm.refused(begun, call.client.version, link=link)
+            journal = self.conversations.session.journal.path
+            return confirm.refused(begun, call.client.version, journal=journal, link=link)
         return await self._done(call, conversation, begun)
 
     async def passed(self, call: Call) -> Json:

@@ -109,6 +109,13 @@ async def test_what_a_command_allowed_is_done_once_when_called_again(tmp_path: P
         assert len(it.server.called()) == 1
 
 
+async def test_the_command_can_be_typed_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also where the journal is the usual one: a client may have started the proxy anywhere."""
+    monkeypatch.chdir(tmp_path)
+    async with rig(tmp_path, policy=ASK, journal=".lookahead/journal.db") as it:
+        assert f" --journal {tmp_path}/.lookahead/journal.db " in said(await it.use("write"))
+
+
 async def test_what_a_command_allowed_allows_no_other_arguments(tmp_path: Path):
     async with rig(tmp_path, policy=ASK) as it:
         approve(it, await it.use("write", path="a"))

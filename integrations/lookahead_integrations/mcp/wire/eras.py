@@ -75,7 +75,9 @@ def envelope_of(params: Json) -> Envelope:
 
 def with_envelope(params: Json, envelope: Envelope, level: str | None = None) -> Json:
     """A request of the older era as the newer one makes it."""
-    said: Json = {VERSION: envelope.version, CAPABILITIES: envelope.capabilities, INFO: envelope.info}
+    said: Json = {VERSION: envelope.version, CAPABILITIES: envelope.capabilities}
+    if envelope.info:
+        said[INFO] = envelope.info
     if level is not None:
         said[LEVEL] = level
     return {**params, "_meta": {**_meta(params), **said}}

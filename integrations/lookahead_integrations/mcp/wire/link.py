@@ -139,14 +139,11 @@ class Link:
         server, _ = await self._ready(call)
         return await server(call)
 
-    async def _ready(self, call: Call) -> tuple[Older | Newer, Json | None]:
+    async def _ready(self, call: Call | None) -> tuple[Older | Newer, Json | None]:
         if self._server is not None and self._opening is None and self._server.channel.alive:
             return self._server, None
-        if call.method == "initialize":
+        if call is not None and call.method == "initialize":
             self.standing, self._hello = call.client, call.params
-        return await self._opened(call)
-
-    async def _opened(self, call: Call | None) -> tuple[Older | Newer, Json | None]:
         opening = self._opening
         if opening is None:
             wait = self._not_before - anyio.current_time()
@@ -167,7 +164,10 @@ class Link:
 
     async def _run(self, opening: _Opening) -> None:
         reason = ""
+        self._scope = anyio.CancelScope()
         with self._scope:
+            if self._closing:
+                self._scope.cancel()
             await anyio.sleep(max(0.0, self._not_before - anyio.current_time()))
             try:
                 reason = await self._connected(opening)
@@ -175,8 +175,11 @@ class Link:
                     reason = await self._connected(opening)
             except Exception as error:
                 opening.error = opening.error or error
-        self._server = None
-        self._opening = None
+        # A call that came in between may have opened the next one already.
+        if self._server is opening.server:
+            self._server = None
+        if self._opening is opening:
+            self._opening = None
         if isinstance(opening.error, ChannelClosed):
             # It was greeted, and no more than that: the call itself was not sent.
             opening.error = ChannelClosed(opening.error.message, sent=False)
@@ -219,7 +222,9 @@ class Link:
             self._opening = None
             opening.done.set()
             reason = await channel.closed()
-            self._ends = self._ends + 1 if anyio.current_time() - began < _STEADY else 1
+            now = anyio.current_time()
+            self._ends = self._ends + 1 if now - began < _STEADY else 1
+            self._not_before = now + self._pause
             return reason or "the connection has ended"
 
     # Greeting
@@ -258,11 +263,13 @@ class Link:
     async def _greeted_as_newer(self, channel: Channel, call: Call) -> tuple[Older | Newer, Json | None]:
         newer = Newer(channel=channel, tasks=self.tasks, kept=self._kept)
         asked = call if call.method == "server/discover" else None
-        meta = cast(Json, call.params.get("_meta") or {})
-        own: Json = {"_meta": {name: value for name, value in meta.items() if name.startswith(META)}}
-        client = call.client
-        envelope = Envelope(version=client.version, info=client.info, capabilities=client.capabilities)
-        params = eras.with_envelope(call.params if asked else own, envelope)
+        client, meta = call.client, cast(Json, call.params.get("_meta") or {})
+        params: Json = {"_meta": {name: value for name, value in meta.items() if name.startswith(META)}}
+        if asked is not None:
+            params = call.params
+        if not eras.enveloped(params):
+            envelope = Envelope(version=client.version, info=client.info, capabilities=client.capabilities)
+            params = eras.with_envelope(params, envelope)
         if not self.verdict.older:
             with anyio.move_on_after(_PROBE):
                 discovery = await self._discovered(channel, params, asked)
@@ -286,7 +293,7 @@ class Link:
             raise RpcError(INTERNAL_ERROR, f"{self.name} speaks revision {version!r} of the protocol, which we do not")
         self.verdict.older = True
         # Known from here on, because what it was greeted with makes some servers ask something at once.
-        self._server = older
+        self._know(older)
         await channel.notify("notifications/initialized", None)
         await older.restore()
         return older, eras.discovered(older.greeting) if asked else None
@@ -306,9 +313,14 @@ class Link:
                 return found if eras.versions_in(found) else None
         return None
 
+    def _know(self, server: Older | Newer) -> None:
+        self._server = server
+        if self._opening is not None:
+            self._opening.server = server
+
     async def _resumed(self, server: Older | Newer) -> None:
         """As far as the client knows, nothing happened: it is not greeted again."""
-        self._server = server
+        self._know(server)
         if isinstance(server, Older):
             await server.channel.notify("notifications/initialized", None)
         try:
@@ -318,16 +330,19 @@ class Link:
 
     # After it broke off
 
+    @property
+    def _pause(self) -> float:
+        return 0.0 if self._ends <= _AT_ONCE else min(_LONGEST, 0.25 * 2**self._ends)
+
     async def _ended(self, reason: str) -> None:
-        pause = 0.0 if self._ends <= _AT_ONCE else min(_LONGEST, 0.25 * 2**self._ends)
-        self._not_before = anyio.current_time() + pause
+        pause = self._pause
         log.warning("%s: %s", self.name, reason)
         if self.standing is None:
             return
         soon = f"in {pause:.0f} s" if pause >= 1 else "now"
         await self._say("warning", f"{self.name}: {reason}\nIt is started again {soon}.")
         try:
-            server, _ = await self._opened(None)
+            server, _ = await self._ready(None)
         except Exception as error:
             said = str(error) or type(error).__name__
             await self._say("error", f"{self.name} could not be started again: {said}\nThe next call tries it again.")

@@ -4,13 +4,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
-from typing import Final, cast
+from typing import Final
 
 import anyio
 
 from lookahead import __version__
 from lookahead_integrations.mcp.clients.upstreams import Target
 from lookahead_integrations.mcp.exchange import METHOD_NOT_FOUND, Call, Json, Question, RpcError
+from lookahead_integrations.mcp.many.fan import cause
 from lookahead_integrations.mcp.many.merging import objects
 from lookahead_integrations.mcp.proxy import opened
 from lookahead_integrations.mcp.settings import ProxySettings
@@ -56,7 +57,7 @@ async def tools(target: Target, *, seconds: float) -> list[str]:
                     for number in range(AT_ONCE):
                         group.start_soon(one, number)
         except BaseExceptionGroup as group:
-            raise _leaf(group) from None
+            raise cause(group) from None
     return told[0]
 
 
@@ -83,9 +84,3 @@ async def _tools(target: Target, key: str, folder: str) -> list[str]:
                 break
             params = {"cursor": cursor}
         return names
-
-
-def _leaf(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = cast(BaseExceptionGroup[BaseException], error).exceptions[0]
-    return error

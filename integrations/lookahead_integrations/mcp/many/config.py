@@ -13,6 +13,7 @@ from lookahead.errors import ConfigError
 from lookahead.show import safe
 from lookahead_integrations.mcp.clients.upstreams import Target, Unreachable, targets
 from lookahead_integrations.mcp.exchange import INTERNAL_ERROR, Call, Json, RpcError, Service
+from lookahead_integrations.mcp.many.fan import cause
 from lookahead_integrations.mcp.many.service import many
 from lookahead_integrations.mcp.settings import ProxySettings
 
@@ -25,6 +26,9 @@ async def opened(settings: ProxySettings) -> AsyncGenerator[Service]:
 
     Each is behind pins and a mode of its own: rules and pins name a tool as its server does, not as clients here do.
     """
+    if "interceptors" in settings.extensions or settings.saved is not None:
+        option = "--saved" if settings.saved is not None else "--offer interceptors"
+        raise ConfigError(f"{option} is about one server, and --config names several; start one proxy for that server")
     found = targets(Path(settings.config or ""))
     if not found:
         raise ConfigError(f"{settings.config} names no server that is switched on; add one, then run again")
@@ -64,8 +68,11 @@ async def _reached(settings: ProxySettings, key: str, target: Target | Unreachab
     )
     try:
         return await stack.enter_async_context(alone(told))
-    except (RpcError, OSError) as error:
-        return _nobody(str(error))
+    except (RpcError, OSError, ConfigError, BaseExceptionGroup) as error:
+        why = cause(error)
+        if isinstance(why, RpcError | OSError):
+            return _nobody(str(why))
+        raise why from None
 
 
 def _nobody(why: str) -> Service:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import anyio
 
@@ -91,6 +91,13 @@ class Absent(RpcError):
 
 def why(error: Exception) -> str:
     return error.why if isinstance(error, Absent) else str(error) or type(error).__name__
+
+
+def cause(error: BaseException) -> BaseException:
+    """What went wrong where tasks that belong together ended together."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast(BaseExceptionGroup[BaseException], error).exceptions[0]
+    return error
 
 
 def first(failed: Mapping[str, Exception]) -> Exception:

@@ -134,7 +134,9 @@ class Acting:
         except LookaheadError as error:
             return confirm.broken(str(error), call.client.version)
         if isinstance(begun, Answer):
-            link = self.link(held) if isinstance(held, Held) and held.may_be_approved else None
+            link = None
+            if isinstance(held, Held) and held.may_be_approved and held.decision.rule != "declined":
+                link = self.link(held)
             journal = self.conversations.session.journal.path
             return confirm.refused(begun, call.client.version, journal=journal, link=link)
         return await self._done(call, conversation, begun)

@@ -12,7 +12,7 @@ import pytest
 
 from lookahead_integrations.mcp.exchange import Call, Json, Lost, RpcError
 from lookahead_integrations.mcp.pins import Pinned, PinStore, identity, layer, pinned
-from lookahead_integrations.mcp.pins.accept import accept
+from lookahead_integrations.mcp.pins.accept import accept, waits
 from lookahead_integrations.mcp.pins.refusal import KEY
 from lookahead_integrations.mcp.settings import ProxySettings
 from lookahead_integrations.mcp.testing import ScriptedClient, ScriptedService, text, tool
@@ -312,9 +312,11 @@ async def test_a_tool_that_is_what_it_was_again_is_shown_again(store: Path, clie
     upstream = server({**READ, "description": "Another."})
     service = behind(upstream, store)
     assert await names(service, client) == []
+    assert waits(store) == 1
     upstream.tools = [READ]
     assert await names(service, client) == ["read_file"]
     assert await service(client.use("read_file", path="a")) == text("done")
+    assert waits(store) == 0
 
 
 @pytest.mark.parametrize(

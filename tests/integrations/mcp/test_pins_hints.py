@@ -156,6 +156,12 @@ def test_a_fenced_text_cannot_end_its_fence() -> None:
     assert "\x1b" not in again
 
 
+def test_no_secret_is_in_what_is_shown() -> None:
+    secret = "ghp_" + "a1B2" * 9
+    for shown in (fenced("x", f"use {secret}"), plain(secret), name(secret), *quoted(f"a\n{secret}")):
+        assert secret not in shown
+
+
 def test_a_name_cannot_close_its_quotation_marks() -> None:
     assert name('a" and "b\n') == "\"a' and 'b\\n\""
     assert plain("token=ghp_" + "a1B2" * 9).startswith("token=[redacted")

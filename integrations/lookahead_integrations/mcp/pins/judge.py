@@ -152,13 +152,12 @@ def _newcomer(
     `newly`: it is shown to a kind of client that this server did not meet before, and so it may have been there for
     such clients all along. It then waits only for what nobody can mean well: another's name, a hidden text.
     """
-    gone = {one.name for one in missing}
     for one in missing:
         if why := renamed(tool, one):
             text = f"{called(one.name)} is gone, and this may be it under another name: {why}"
             return Withheld(name=tool.name, why="renamed", because=text, now=tool, accepted=one)
     for name, pin in known.items():
-        if name not in gone and (why := (namesake if newly else alike)(tool, pin.seen.definition)):
+        if why := (namesake if newly else alike)(tool, pin.seen.definition):
             text = f"it came later and could be taken for {called(name)}: {why}"
             return Withheld(name=tool.name, why="alike", because=text, now=tool, accepted=pin.seen.definition)
     found = hints({"name": tool.name, **tool.said})

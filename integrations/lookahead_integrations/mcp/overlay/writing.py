@@ -135,7 +135,8 @@ def apply_unread(layer: Layer, state: State, action: Action, said: Observation) 
     mentioned = " ".join(_texts(action.arguments))
     for name, shelf in list(layer.shelves.items()):
         for address in [key for key, entry in shelf.entries.items() if not isinstance(entry, Gone)]:
-            if len(address) > 2 and address.rpartition("\x1f")[2] in mentioned:
+            named = re.escape(address.rpartition("\x1f")[2])
+            if len(address) > 1 and re.search(rf"(?<![\w./-]){named}(?![\w/-])", mentioned):
                 layer.own(name).put(address, UNSURE)
 
 

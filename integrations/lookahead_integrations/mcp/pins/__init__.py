@@ -18,7 +18,7 @@ def layer(next: Service, /, *, settings: ProxySettings, stack: AsyncExitStack) -
     A list that a user saved is the user's own word: where there is no server, there is nobody to be held to it.
     """
     parts = settings.command or ((settings.url,) if settings.url is not None else ())
-    if settings.config is not None or not parts:
+    if not parts:
         return next
     return pinned(next, store=opened(settings), parts=parts, strict=settings.strict)
 

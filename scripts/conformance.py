@@ -86,7 +86,7 @@ LEGS = (
 class Found:
     """What a run of a leg came to: for each scenario, the checks that passed and that failed."""
 
-    scenarios: dict[str, tuple[int, int]] = field(default_factory=dict)
+    scenarios: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     clean: bool = True
     """Whether the suite itself was content, with what it was told to expect."""
 

@@ -18,7 +18,7 @@ OURS: Final = frozenset(
 class Address:
     """An upstream at a URL."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Sent with every request: they may hold secrets."""
     passed: frozenset[str] = frozenset()

@@ -43,6 +43,11 @@ class Front:
         self.tasks.start_soon(self.handshake.sweep)
         self.tasks.start_soon(self.envelope.sweep)
 
+    def close(self) -> None:
+        """Ends what clients still read."""
+        for session in self.handshake.sessions.values():
+            session.end()
+
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})

@@ -143,10 +143,10 @@ class Handshake:
             said = frames.refusal(request.id, named(error))
         finally:
             session.running.pop(request.id, None)
-        if request.method == "initialize" and "error" in said:
-            await self.end(session)
         session.say(said, stream)
         session.streams.close(stream)
+        if request.method == "initialize" and "error" in said:
+            await self.end(session)
 
     async def _get(self, http: Http, owner: str) -> None:
         if not accepts(http.headers, "text/event-stream"):

@@ -20,7 +20,7 @@ except ImportError as error:
     raise ImportError('--listen needs MCP\'s transport: pip install "lookahead-agents[mcp]"') from error
 
 _CONNECTIONS: Final = 4096
-_PARTING: Final = 2
+_PARTING: Final = 1
 """Seconds that open connections have when the proxy stops."""
 
 
@@ -72,7 +72,14 @@ async def listen(
         if not loopback(host):
             whoever = "has one of the tokens" if settings.tokens else "reaches it: nobody is asked for a token"
             say(f"other machines reach this address too, and it serves whoever {whoever}")
-        await uvicorn.Server(config).serve(sockets=[at])
+        server = uvicorn.Server(config)
+        try:
+            await server.serve(sockets=[at])
+        except anyio.get_cancelled_exc_class():
+            front.close()
+            with anyio.CancelScope(shield=True):
+                await server.shutdown(sockets=[at])
+            raise
         tasks.cancel_scope.cancel()
 
 

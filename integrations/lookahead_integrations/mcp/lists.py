@@ -92,6 +92,8 @@ class Kept:
 
     next: Service
     saved: Saved | None = None
+    alone: bool = False
+    """Whether no server is there at all."""
     note: str = SIMULATED
     """Put before the server's own instructions."""
     _kept: dict[tuple[str, Any, bool], Json] = field(default_factory=dict[tuple[str, Any, bool], Json], repr=False)
@@ -135,7 +137,10 @@ class Kept:
         own = greeting.get("instructions")
         said = f"{self.note}\n\n{own}" if isinstance(own, str) and own else self.note
         declared: Any = greeting.get("capabilities")
-        kept = {name: value for name, value in cast(Json, declared or {}).items() if name != "tasks"}
+        left_out = {"tasks", *(("logging", "completions") if self.alone else ())}
+        kept = {name: value for name, value in cast(Json, declared or {}).items() if name not in left_out}
+        if self.alone and isinstance(kept.get("resources"), dict):
+            kept["resources"] = {name: value for name, value in kept["resources"].items() if name != "subscribe"}
         return {**greeting, "capabilities": kept, "instructions": said}
 
 

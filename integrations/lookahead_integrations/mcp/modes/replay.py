@@ -199,13 +199,15 @@ def replay(
     *,
     how: How = "match",
     then: Sequence[tuple[Source, Service]] = (),
-    lists: Service | None = None,
+    next: Service | None = None,
+    saved: Saved | None = None,
 ) -> Chain:
     """A server that answers from a recording, then from whoever else is named.
 
-    `lists` greets and lists; without it that, too, is as it was recorded.
+    It greets and lists as `saved` says, or as the server at `next` does; without them that, too, is as it was recorded.
     """
-    greeter = Kept(next=lists or _nobody, saved=None if lists is not None else recording.saved(), note=NOTE)
+    told = saved or (recording.saved() if next is None else None)
+    greeter = Kept(next=next or _nobody, saved=told, alone=next is None, note=NOTE)
     replaying = Replaying(recording=recording, how=how)
     return Chain(links=[("replay", replaying), *then], lists=greeter)
 
@@ -227,8 +229,7 @@ def layer(next: Service, /, *, settings: ProxySettings, stack: AsyncExitStack) -
             from lookahead_integrations.mcp.modes import guard
 
             then.append((name, guard.layer(next, settings=settings, stack=stack)))
-    lists = Kept(next=_nobody, saved=saved, note=NOTE) if saved is not None else next if there else None
-    return replay(recording, how=settings.replay, then=then, lists=lists)
+    return replay(recording, how=settings.replay, then=then, next=next if there else None, saved=saved)
 
 
 def _recording(settings: ProxySettings) -> Recording:

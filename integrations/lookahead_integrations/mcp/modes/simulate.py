@@ -15,7 +15,9 @@ from typing import Any, Final, cast
 
 import anyio
 
-from lookahead.errors import ConfigError, LookaheadError, NotMyWorld
+from lookahead.act import log
+from lookahead.critics.tools import reads_by_name
+from lookahead.errors import ConfigError, JournalError, LookaheadError, NotMyWorld
 from lookahead.guard import at_once
 from lookahead.journal import Decided
 from lookahead.permit import Answer
@@ -117,7 +119,7 @@ class Simulation:
             return await self._answered(call, conversation, action, tool)
 
     def _may_change(self, tool: Tool) -> bool:
-        return tool.effect != "reads"
+        return tool.effect != "reads" and not (tool.effect == "unknown" and reads_by_name(tool.name))
 
     async def _answered(self, call: Call, conversation: Conversation, action: Action, tool: Tool) -> Json:
         state = conversation.session.state
@@ -153,7 +155,11 @@ class Simulation:
         rollout = Rollout(action=action, steps=(Step(action=action, observation=said),))
         decision = decision.model_copy(update={"considered": (Considered(rollout=rollout),), "cost": said.cost})
         entry = Decided(run=session.run, call=decision.id, state=state.digest, decision=decision)
-        await session.line.pen.write(entry)
+        try:
+            await session.line.pen.write(entry)
+        except JournalError:
+            # Nothing was done, so there is nothing that must not be forgotten.
+            log.exception("what was imagined of %s could not be recorded", action.tool)
 
     async def _conversation(self, call: Call) -> Conversation:
         tools = await self.catalogue.tools(call)
@@ -216,7 +222,7 @@ def simulate(
         raise ConfigError(f'a session in mode {session.mode!r} is none for a simulation; open it with mode="dry-run"')
     if next is None and saved is None:
         raise ConfigError("nothing says which tools there are: name a server, or a saved list with --tools")
-    kept = Kept(next=next or _nobody, saved=saved)
+    kept = Kept(next=next or _nobody, saved=saved, alone=next is None)
     found = world or session.line.planner.imagine
 
     def imagine() -> Environment | None:

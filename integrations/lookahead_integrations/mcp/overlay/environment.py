@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import anyio
 
-from lookahead.errors import NotMyWorld, WorldError
-from lookahead.types import Action, Copying, Environment, Observation, State, Step, Tool
+from lookahead.errors import NotMyWorld, WorldError, boundary
+from lookahead.search.thinking import name_of
+from lookahead.types import Action, Copying, Environment, Observation, Origin, State, Step, Tool
 from lookahead_integrations.mcp.overlay import several, single
 from lookahead_integrations.mcp.overlay.deeds import Deed, Reading, spelled
 from lookahead_integrations.mcp.overlay.formats import spelled_json
@@ -44,7 +45,8 @@ class Overlaid:
     """
 
     def __init__(self, world: Environment | None, *, clock: Callable[[], float] = time.time) -> None:
-        self.world = world
+        self.world = None if world is None else _imagining(world)
+        self._behind = world
         self.facts = Facts()
         self._clock = clock
         self._layers: OrderedDict[int, _Kept] = OrderedDict()
@@ -53,18 +55,18 @@ class Overlaid:
 
     @property
     def name(self) -> str:
-        return str(getattr(self.world, "name", "overlay"))
+        return name_of(self._behind) if self._behind is not None else OVERLAY.world
 
     async def aclose(self) -> None:
-        close: Any = getattr(self.world, "aclose", None)
+        close: Any = getattr(self._behind, "aclose", None)
         if close is not None:
             await close()
 
     async def __call__(self, state: State, action: Action, /) -> Observation:
-        if isinstance(self.world, Copying):
+        if isinstance(self._behind, Copying):
             # A copy of the real thing keeps what is written to it, and knows better.
             try:
-                said = await self.world(state, action)
+                said = await self._behind(state, action)
             except WorldError:
                 said = None
             if said is not None and said.origin.kind == "exact":
@@ -216,6 +218,19 @@ class Overlaid:
         self.facts.graphs[prefix] = found or {name: [] for name in desk.web.collections(prefix)}
         self.facts.keep("graph " + prefix, said)
         return True
+
+
+def _imagining(world: Environment) -> Environment:
+    """The same world, whose answers are imagined whatever they say of themselves, and whose errors have a name."""
+
+    async def imagine(state: State, action: Action, /) -> Observation:
+        with boundary(WorldError, f"{name_of(world)} imagines {action.tool!r}"):
+            said = await world(state, action)
+        if said.imagined:
+            return said
+        return said.model_copy(update={"origin": Origin(kind="model", world=name_of(world))})
+
+    return imagine
 
 
 async def _answer(desk: Desk, deed: Deed) -> Observation:

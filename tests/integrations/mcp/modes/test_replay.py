@@ -161,7 +161,7 @@ async def test_each_client_begins_at_the_beginning(tmp_path: Path) -> None:
 def chained(recording: Recording, tmp_path: Path, world: Any, server: ScriptedService) -> Chain:
     session = options_of(mode="dry-run", world="none", journal=str(tmp_path / "simulated.db")).open(())
     simulated = simulate(server, session=session, world=world, strict=True)
-    return replay(recording, then=[("simulate", simulated), ("forward", server)], lists=server)
+    return replay(recording, then=[("simulate", simulated), ("forward", server)], next=server)
 
 
 async def test_what_was_not_recorded_falls_through_and_the_source_is_named(tmp_path: Path) -> None:

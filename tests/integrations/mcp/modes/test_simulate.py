@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from mcp_kept import FILES, GRAPH, tool
 
@@ -9,7 +11,7 @@ from lookahead.errors import ConfigError, WorldError
 from lookahead.journal import Journal
 from lookahead.session import Session
 from lookahead.testing import ScriptedWorld
-from lookahead.types import Effect, Environment, Observation
+from lookahead.types import Action, Effect, Environment, Observation, State
 from lookahead.wrap import options_of
 from lookahead_integrations.mcp.actions import ORIGIN
 from lookahead_integrations.mcp.exchange import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
@@ -290,3 +292,46 @@ async def test_a_policy_has_its_say_where_the_session_guards(tmp_path: Path) -> 
     await service(client.use("create_directory", path="/d"))
     assert _text(await service(client.use("list_directory", path="/d"))) == ""
     assert server.called() == []
+
+
+async def test_what_a_world_calls_real_is_imagined_all_the_same(tmp_path: Path) -> None:
+    async def careless(state: State, action: Action, /) -> Observation:
+        return Observation(content="so it is")
+
+    service, _ = simulated(tmp_path, careless)
+    result = await service(ScriptedClient().use("list_allowed_directories"))
+    assert result["_meta"][ORIGIN] == {"kind": "model", "world": "careless", "imagined": True}
+
+
+async def test_a_world_that_breaks_is_an_answer_and_not_an_end(tmp_path: Path) -> None:
+    async def broken(state: State, action: Action, /) -> Observation:
+        raise KeyError("oops")
+
+    service, _ = simulated(tmp_path, broken)
+    result = await service(ScriptedClient().use("list_allowed_directories"))
+    assert result["isError"] is True
+    assert "KeyError" in _text(result)
+
+
+async def test_calls_that_read_do_not_wait_for_each_other_and_changes_do(tmp_path: Path) -> None:
+    under_way = most = 0
+
+    async def slow(state: State, action: Action, /) -> Observation:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+        under_way -= 1
+        return Observation(content="ok")
+
+    service, _ = simulated(tmp_path, slow)
+    client = ScriptedClient()
+    await service(client.use("list_allowed_directories"))
+    for name, wanted in (("write_file", 1), ("read_text_file", 3)):
+        most = 0
+        async with anyio.create_task_group() as tasks:
+            for number in range(3):
+                content = {"content": "x"} if name == "write_file" else {}
+                tasks.start_soon(service, client.use(name, path=f"/{name}/{number}", **content))
+        assert most == wanted

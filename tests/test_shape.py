@@ -115,6 +115,7 @@ def test_there_are_no_abstract_base_classes_and_no_mocks():
 PART_OF = {
     "google": "google_adk",
     "langchain_core": "langchain",
+    "mcp_types": "mcp",
     "opentelemetry": "opentelemetry_api",
     "pydantic_core": "pydantic",
     "referencing": "jsonschema",
@@ -150,14 +151,23 @@ def beside_the_frameworks() -> list[str]:
     return [one.value for node in given for one in ast.walk(node) if isinstance(one, ast.Constant)]
 
 
+def beside_the_servers() -> list[str]:
+    """What `make test-mcp` installs: clients and peers of the MCP proxy, each with its version."""
+    text = (ROOT / "scripts" / "mcp_servers.py").read_text()
+    return [
+        node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant) and "==" in str(node.value)
+    ]
+
+
 def test_whatever_is_imported_is_declared():
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project = config["project"]
     installed = [project["dependencies"], *project["optional-dependencies"].values()]
     assert third_party("lookahead").keys() <= declared(*installed)
-    assert third_party("examples").keys() <= declared(*installed, beside_the_frameworks())
+    others = (beside_the_frameworks(), beside_the_servers())
+    assert third_party("examples").keys() <= declared(*installed, *others)
     assert third_party("tests").keys() | third_party("benchmarks").keys() <= declared(
-        *installed, beside_the_frameworks(), *(group for group in config["dependency-groups"].values())
+        *installed, *others, *(group for group in config["dependency-groups"].values())
     )
     assert not third_party("scripts")
 

@@ -1,8 +1,10 @@
 """What the MCP proxy costs a call, beside a direct connection, FastMCP's proxy and mcp-proxy, all in the same run.
 
 To each server every way is opened at once, and they take turns in tens of calls, so that all share whatever else the
-machine does. Lookahead runs in guard mode with a policy that allows everything and a journal on disk. Then calls a
-second with several at once; then the same for a server behind HTTP, where the proxies serve stdio.
+machine does. Lookahead runs in guard mode with a policy that allows everything and a journal on disk; the calls are of
+tools that read, and its policy says so. `unsaid` is Lookahead with a policy that does not: each call may change
+something, and is on the disk before it is sent on. Then calls a second with several at once; then the same for a server
+behind HTTP, where the proxies serve stdio.
 Install first: python scripts/mcp_servers.py
 """
 
@@ -26,7 +28,7 @@ from mcp_upstream import upstream
 
 RATIO, AT_ONCE, HTTP = 2.0, 2.5, 8.0
 PEERS = ("fastmcp", "mcp-proxy")
-WAYS = ("direct", "lookahead", *PEERS)
+WAYS = ("direct", "lookahead", "unsaid", *PEERS)
 
 
 @dataclass(kw_only=True)
@@ -133,7 +135,8 @@ async def over_http(given: argparse.Namespace, place: Path) -> dict[str, Row]:
     with upstream(work) as url:
         found = {
             "direct": Way(name="direct", url=url),
-            "lookahead": Way(name="lookahead", command=mcp_paths.ours((), work, "--url", url)),
+            "lookahead": Way(name="lookahead", command=mcp_paths.ours((), work, "--url", url, policy=mcp_paths.READS)),
+            "unsaid": Way(name="unsaid", command=mcp_paths.ours((), work, "--url", url)),
             "fastmcp": Way(name="fastmcp", command=mcp_paths.fastmcp("--url", url)),
             "mcp-proxy": Way(name="mcp-proxy", command=mcp_paths.mcp_proxy("--transport", "streamablehttp", url)),
         }

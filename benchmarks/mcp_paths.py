@@ -28,7 +28,10 @@ from mcp.client.stdio import StdioServerParameters, stdio_client  # noqa: E402
 from mcp_servers import SERVERS, Server  # noqa: E402
 
 SIX = ("filesystem", "memory", "everything", "git", "time", "sqlite")
+READS = {"*": {"rule": "allow", "effect": "reads"}}
+"""All is allowed, and the tools that are called here only read: what a user would say of them."""
 ALLOW = {"*": "allow"}
+"""All is allowed, and nothing is said of what the tools do: each call may change something, and is on disk before."""
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -54,15 +57,14 @@ class Opened:
     """Seconds from the start of the process to a client that may call."""
 
 
-def ours(command: Sequence[str], work: Path, *more: str, mode: str = "guard") -> tuple[str, ...]:
-    """Lookahead in front of a command, allowed everything, with a journal of its own."""
-    policy = work / "allow.json"
-    if not policy.exists():
-        policy.write_text(json.dumps(ALLOW))
+def ours(command: Sequence[str], work: Path, *more: str, policy: Any = ALLOW) -> tuple[str, ...]:
+    """Lookahead in front of a command, with a journal of its own."""
+    rules = work / ("reads.json" if policy is READS else "allow.json")
+    rules.write_text(json.dumps(policy))
     journal = work / f"journal-{len(list(work.glob('journal-*')))}.db"
     journal.touch()
     journal.unlink()
-    program = [sys.executable, "-m", "lookahead", "proxy", "--mode", mode, "--policy", str(policy)]
+    program = [sys.executable, "-m", "lookahead", "proxy", "--mode", "guard", "--policy", str(rules)]
     return (*program, "--journal", str(journal), *more, *(["--", *command] if command else []))
 
 
@@ -81,7 +83,8 @@ def ways(server: Server, data: Path, work: Path) -> dict[str, Way]:
     listening = mcp_proxy("--host", "127.0.0.1", "--port", str(port), "--", *command)
     found = (
         Way(name="direct", command=tuple(command), env=env),
-        Way(name="lookahead", command=ours(command, work), env=env),
+        Way(name="lookahead", command=ours(command, work, policy=READS), env=env),
+        Way(name="unsaid", command=ours(command, work), env=env),
         Way(name="fastmcp", command=fastmcp("--", *command), env=env),
         # It serves HTTP only, where the server is a command.
         Way(name="mcp-proxy", command=listening, url=f"http://127.0.0.1:{port}/mcp", env=env),

@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import anyio
@@ -16,6 +17,7 @@ from lookahead.wrap import options_of
 from lookahead_integrations.mcp.actions import observation_of, params_of
 from lookahead_integrations.mcp.exchange import Call, Service
 from lookahead_integrations.mcp.modes.acting import JUDGED, TOOL, Acting
+from lookahead_integrations.mcp.modes.own_model import OwnModel
 from lookahead_integrations.mcp.settings import ProxySettings
 
 HOST: Final = "mcp"
@@ -26,6 +28,8 @@ PARTING: Final = 5.0
 def session_of(next: Service, settings: ProxySettings, stack: AsyncExitStack, *, mode: Mode, world: World) -> Session:
     """A session that knows no tools yet: an upstream that is not up must not keep a client from connecting."""
     options = options_of(goal=settings.goal, world=world, policy=settings.policy, mode=mode, journal=settings.journal)
+    if mode == "guard" and settings.sampling and options.world == "auto" and not options.endpoint:
+        options = replace(options, world=OwnModel())
     try:
         session = options.open((), real=real(next), host=HOST, host_asks=True)
     except BaseException:

@@ -122,7 +122,9 @@ def _logs() -> None:
 
     class Safe(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
-            return "\n".join(safe(line, None) for line in super().format(record).split("\n"))
+            # What a server wrote is spelled out already, and is not to be spelled twice.
+            lines = super().format(record).split("\n")
+            return "\n".join(line if line.isprintable() else safe(line, None) for line in lines)
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Safe("lookahead: %(message)s"))

@@ -9,11 +9,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from lookahead_integrations.mcp.exchange import (
-    INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
-    LEGACY,
-    META,
     METHOD_NOT_FOUND,
     Call,
     Client,
@@ -24,16 +21,13 @@ from lookahead_integrations.mcp.exchange import (
 )
 from lookahead_integrations.mcp.settings import Limits
 from lookahead_integrations.mcp.wire import eras
-from lookahead_integrations.mcp.wire.channel import CONNECTION_CLOSED, Channel, ChannelClosed, Connect
-from lookahead_integrations.mcp.wire.eras import Envelope
+from lookahead_integrations.mcp.wire.channel import CONNECTION_CLOSED, ChannelClosed, Connect
+from lookahead_integrations.mcp.wire.greeting import Greeting, Verdict, hello_of
 from lookahead_integrations.mcp.wire.newer import Newer
 from lookahead_integrations.mcp.wire.older import Kept, Older
-from lookahead_integrations.mcp.wire.parked import MISSING_CAPABILITY
 
 log: Final = logging.getLogger("lookahead.mcp")
 
-_PROBE: Final = 10.0
-"""Seconds after which a server that does not answer `server/discover` is greeted in the older way."""
 _STEADY: Final = 10.0
 """Seconds after which an end is no longer one of a row of them."""
 _AT_ONCE: Final = 2
@@ -43,23 +37,6 @@ _WAITED: Final = 3.0
 _LONGEST: Final = 30.0
 _REFUSED: Final = (METHOD_NOT_FOUND, INVALID_REQUEST, INVALID_PARAMS, eras.UNSUPPORTED_VERSION)
 """How servers of the newer era answer `initialize`."""
-_OF_THE_CLIENT: Final = (INVALID_PARAMS, MISSING_CAPABILITY)
-"""What a server that does know `server/discover` may have against whoever asks."""
-_OWN: Final = eras.with_envelope(
-    {}, Envelope(version=eras.MODERN[-1], info={"name": "lookahead", "version": ""}, capabilities={})
-)
-_KNOWN: Final = ("elicitation", "sampling", "roots", "experimental")
-"""What a client can declare in the older era."""
-
-
-@dataclass(kw_only=True, eq=False)
-class Verdict:
-    """What one conversation has found out of an upstream, so that the next does not have to."""
-
-    older: bool = False
-    """It cannot be asked `server/discover`."""
-    newer: bool = False
-    """It cannot be greeted by `initialize`, and not asked anything else after that."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -144,6 +121,9 @@ class Link:
             return self._server, None
         if call is not None and call.method == "initialize":
             self.standing, self._hello = call.client, call.params
+        elif call is not None and not self._hello and not modern(call.client):
+            # Who stands before us has greeted this client in our place.
+            self.standing, self._hello = call.client, hello_of(call.client)
         opening = self._opening
         if opening is None:
             wait = self._not_before - anyio.current_time()
@@ -209,7 +189,18 @@ class Link:
         async with self.connect(self) as channel:
             try:
                 with anyio.fail_after(self.limits.handshake):
-                    server, opening.result = await self._greeted(channel, opening.call)
+                    greeting = Greeting(
+                        channel=channel,
+                        tasks=self.tasks,
+                        name=self.name,
+                        limits=self.limits,
+                        verdict=self.verdict,
+                        kept=self._kept,
+                        standing=self.standing,
+                        hello=self._hello,
+                        know=self._know,
+                    )
+                    server, opening.result = await greeting(opening.call)
             except TimeoutError:
                 said = f"{self.name} has not answered its first request within {self.limits.handshake:.0f} s"
                 opening.error = RpcError(CONNECTION_CLOSED, said)
@@ -227,106 +218,10 @@ class Link:
             self._not_before = now + self._pause
             return reason or "the connection has ended"
 
-    # Greeting
-
-    async def _greeted(self, channel: Channel, call: Call | None) -> tuple[Older | Newer, Json | None]:
-        if call is None or not modern(call.client):
-            server, result = await self._greeted_as_older(channel)
-            if call is not None and call.method == "initialize":
-                return server, result
-            await self._resumed(server)
-            return server, None
-        return await self._greeted_as_newer(channel, call)
-
-    async def _greeted_as_older(self, channel: Channel) -> tuple[Older | Newer, Json]:
-        older = Older(channel=channel, limits=self.limits, kept=self._kept, standing=self.standing)
-        refused: RpcError | None = None
-        if not self.verdict.newer:
-            try:
-                older.greeting = await channel.request("initialize", self._hello)
-                return older, older.greeting
-            except ChannelClosed:
-                raise
-            except RpcError as error:
-                refused = error
-        newer = Newer(channel=channel, tasks=self.tasks, kept=self._kept, standing=self.standing)
-        standing = cast(Client, self.standing)
-        envelope = Envelope(version=eras.MODERN[-1], info=standing.info, capabilities=standing.capabilities)
-        discovery = await self._discovered(channel, eras.with_envelope({}, envelope), None)
-        if discovery is None:
-            # The next one is asked in the usual way again.
-            self.verdict.newer = False
-            raise refused or RpcError(INTERNAL_ERROR, f"{self.name} answers in no era that we speak")
-        newer.discovery = discovery
-        return newer, eras.initialized(discovery, eras.agreed(self._hello.get("protocolVersion")))
-
-    async def _greeted_as_newer(self, channel: Channel, call: Call) -> tuple[Older | Newer, Json | None]:
-        newer = Newer(channel=channel, tasks=self.tasks, kept=self._kept)
-        asked = call if call.method == "server/discover" else None
-        client, meta = call.client, cast(Json, call.params.get("_meta") or {})
-        params: Json = {"_meta": {name: value for name, value in meta.items() if name.startswith(META)}}
-        if asked is not None:
-            params = call.params
-        if not eras.enveloped(params):
-            envelope = Envelope(version=client.version, info=client.info, capabilities=client.capabilities)
-            params = eras.with_envelope(params, envelope)
-        if not self.verdict.older:
-            with anyio.move_on_after(_PROBE):
-                discovery = await self._discovered(channel, params, asked)
-                if discovery is not None:
-                    newer.discovery = discovery
-                    return newer, discovery if asked else None
-        older = Older(channel=channel, limits=self.limits, kept=self._kept)
-        try:
-            older.greeting = await channel.request("initialize", _hello_of(client))
-        except ChannelClosed:
-            raise
-        except RpcError as error:
-            # One that was only slow has by now been asked `server/discover`, and knows no other era any more.
-            discovery = await self._discovered(channel, params, asked)
-            if discovery is None:
-                raise RpcError(error.code, f"{self.name} answers in no era: {error.message}", error.data) from error
-            newer.discovery = discovery
-            return newer, discovery if asked else None
-        version = older.greeting.get("protocolVersion")
-        if version not in LEGACY:
-            raise RpcError(INTERNAL_ERROR, f"{self.name} speaks revision {version!r} of the protocol, which we do not")
-        self.verdict.older = True
-        # Known from here on, because what it was greeted with makes some servers ask something at once.
-        self._know(older)
-        await channel.notify("notifications/initialized", None)
-        await older.restore()
-        return older, eras.discovered(older.greeting) if asked else None
-
-    async def _discovered(self, channel: Channel, params: Json, call: Call | None) -> Json | None:
-        for said in (params, _OWN):
-            try:
-                found = await channel.request("server/discover", said, call=call)
-            except ChannelClosed:
-                raise
-            except RpcError as error:
-                # It may know the question, and not like what this client says of itself: of that, one client must not
-                # be what decides the era for all.
-                if error.code not in _OF_THE_CLIENT and not eras.versions_in(_offered(error)):
-                    return None
-            else:
-                return found if eras.versions_in(found) else None
-        return None
-
     def _know(self, server: Older | Newer) -> None:
         self._server = server
         if self._opening is not None:
             self._opening.server = server
-
-    async def _resumed(self, server: Older | Newer) -> None:
-        """As far as the client knows, nothing happened: it is not greeted again."""
-        self._know(server)
-        if isinstance(server, Older):
-            await server.channel.notify("notifications/initialized", None)
-        try:
-            await server.restore()
-        except RpcError as error:
-            log.warning("%s does not remember what it was told before it ended: %s", self.name, error.message)
 
     # After it broke off
 
@@ -336,8 +231,8 @@ class Link:
 
     async def _ended(self, reason: str) -> None:
         pause = self._pause
-        log.warning("%s: %s", self.name, reason)
         if self.standing is None:
+            log.warning("%s: %s", self.name, reason)
             return
         soon = f"in {pause:.0f} s" if pause >= 1 else "now"
         await self._say("warning", f"{self.name}: {reason}\nIt is started again {soon}.")
@@ -365,19 +260,6 @@ class Link:
             await telling
         except Exception as error:
             log.debug("the client could not be told: %s", error)
-
-
-def _hello_of(client: Client) -> Json:
-    capabilities = {name: client.capabilities[name] for name in _KNOWN if name in client.capabilities}
-    info = client.info or {"name": "lookahead", "version": ""}
-    return {"protocolVersion": LEGACY[-1], "capabilities": capabilities, "clientInfo": info}
-
-
-def _offered(error: RpcError) -> Json:
-    """The revisions that a server speaks, as it says them where it was asked in one that it does not."""
-    said: Any = error.data
-    known = error.code == eras.UNSUPPORTED_VERSION and isinstance(said, dict)
-    return {"supportedVersions": cast(Json, said).get("supported")} if known else {}
 
 
 def _what(call: Call) -> str:

@@ -12,7 +12,8 @@ from anyio.abc import TaskGroup
 from lookahead_integrations.mcp.exchange import CLOSED, INTERNAL_ERROR, Call, Json, RpcError, modern
 from lookahead_integrations.mcp.settings import Limits
 from lookahead_integrations.mcp.wire.channel import Connect
-from lookahead_integrations.mcp.wire.link import Link, Verdict
+from lookahead_integrations.mcp.wire.greeting import Verdict
+from lookahead_integrations.mcp.wire.link import Link
 
 _INSTEAD: Final = "Close a client, or wait until one that is idle is forgotten"
 

@@ -463,3 +463,11 @@ async def test_log_lines_go_to_the_newer_client_whose_call_asked_for_them() -> N
         assert [params["level"] for _, params in client.told] == ["warning", "nonsense"]
         await service(client.call("tools/call", name="a", _meta=marked(client, **{META + "logLevel": "error"})))
         assert server.methods.count("logging/setLevel") == 1
+
+
+async def test_a_client_whose_greeting_was_answered_by_another_is_greeted_for_at_its_first_call() -> None:
+    async with reached({"initialize": GREETING, "tools/list": {"a": 1}}) as (server, service):
+        client = older()
+        assert await service(client.call("tools/list")) == {"a": 1}
+        assert server.methods == ["initialize", "notifications/initialized", "tools/list"]
+        assert server.asked[0][1]["capabilities"] == {"roots": {}}

@@ -51,7 +51,8 @@ class Pen:
             self.journal.append(*entries)
         else:
             # Siblings meet there: whoever has its turn writes for all who wait.
-            await anyio.to_thread.run_sync(self.journal.append, *entries)
+            with anyio.CancelScope(shield=unless is None):
+                await anyio.to_thread.run_sync(self.journal.append, *entries)
         self._learn(started)
 
     async def _with_siblings(self, wanted: Written, unless: Callable[[], Entry] | None) -> None:

@@ -116,10 +116,8 @@ class Session:
         return begun
 
     async def finish(self, permit: Permit, observation: Observation) -> Observation:
-        """Shielded: once something has happened, a cancelled caller must not lose the record of it."""
-        told = observation
-        with anyio.CancelScope(shield=True):
-            told = await self.line.finish(permit, observation)
+        """Once something has happened, a cancelled caller must not lose the record of it: the pen sees to that."""
+        told = await self.line.finish(permit, observation)
         self._then(permit.action, _with_effects(permit, observation), reads=permit.effect == "reads")
         return told
 

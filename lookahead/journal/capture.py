@@ -4,8 +4,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
-from typing import Any, Final, Protocol, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError, to_json
@@ -53,10 +53,10 @@ def captured(entries: Sequence[Entry], redact: Redact) -> list[Row]:
     notes = [[_trim(observation) for observation in _observations(body)] for body in bodies]
     # Reading for secrets is the dearest part: done once, and not for what is ours or said already.
     ours = [_take_ours(body) for body in bodies]
-    folded = [_fold(body) for body in bodies]
+    folded = _fold(entries, bodies)
     clean = _clean(entries, bodies, redact)
-    for body, same, mine in zip(clean, folded, ours, strict=True):
-        _unfold(body, same)
+    _unfold(clean, folded)
+    for body, mine in zip(clean, ours, strict=True):
         for noun, names in mine:
             (body[noun] if noun else body).update(names)
     for body, cut in zip(clean, notes, strict=True):
@@ -74,7 +74,9 @@ def _clean(entries: Sequence[Entry], bodies: list[dict[str, Any]], redact: Redac
         if isinstance(entry, Started):
             # Written out where nobody knows them yet, and only there.
             body["tools"] = [tool.model_dump(mode="json") for tool in entry.tools] if tools is None else []
-    clean = cast(list[dict[str, Any]], redact.json(cast(JsonValue, bodies)))
+    # Ours to give away: where nothing is to be hidden, which is the rule, nothing need be built anew.
+    hide = cast(Callable[[JsonValue], JsonValue], getattr(redact, "own", redact.json))
+    clean = cast(list[dict[str, Any]], hide(cast(JsonValue, bodies)))
     for body, entry, (key, tools) in zip(clean, entries, known, strict=True):
         if key is None:
             continue
@@ -161,25 +163,40 @@ def _take_ours(body: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def _fold(body: dict[str, Any]) -> list[bool]:
-    """Take out the action where it is said again; returns where."""
-    places = _actions(body)
-    same = [holder[name] == body["decision"]["proposed"] for holder, name in places]
-    for (holder, name), again in zip(places, same, strict=True):
-        if again:
-            holder[name] = None
-    return same
+_Place: TypeAlias = tuple[int, int, int]
+"""Where an action is said again: in which body, as which of its actions, and in which body it was proposed."""
 
 
-def _unfold(body: dict[str, Any], same: list[bool]) -> None:
-    for (holder, name), again in zip(_actions(body), same, strict=True):
-        if again:
-            holder[name] = body["decision"]["proposed"]
+def _fold(entries: Sequence[Entry], bodies: list[dict[str, Any]]) -> list[_Place]:
+    """Take out the action where it is said again, in its decision or in its intent; returns where."""
+    folded: list[_Place] = []
+    proposed: dict[str, int] = {}
+    for number, (entry, body) in enumerate(zip(entries, bodies, strict=True)):
+        if isinstance(entry, Decided):
+            proposed[entry.call] = first = number
+        elif (known := proposed.get(getattr(entry, "call", ""))) is not None:
+            first = known
+        elif "decision" in body:
+            first = number
+        else:
+            continue
+        original = bodies[first]["decision"]["proposed"]
+        for place, (holder, name) in enumerate(_actions(body)):
+            if holder[name] == original:
+                holder[name] = None
+                folded.append((number, place, first))
+    return folded
+
+
+def _unfold(bodies: list[dict[str, Any]], folded: list[_Place]) -> None:
+    for number, place, first in folded:
+        holder, name = _actions(bodies[number])[place]
+        holder[name] = bodies[first]["decision"]["proposed"]
 
 
 def _actions(body: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
     if "decision" not in body:
-        return []
+        return [(body, "action")] if "action" in body else []
     futures = [future["rollout"] for future in body["decision"]["considered"]]
     steps = [step for future in futures for step in future["steps"]]
     return [(body["decision"], "chosen"), *((holder, "action") for holder in (*futures, *steps))]

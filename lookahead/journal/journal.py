@@ -120,14 +120,18 @@ class Journal:
         self, db: sqlite3.Connection, linking: chain.Linking, entries: Sequence[Entry], rows: list[Row]
     ) -> None:
         # What is done in the place of another call is that call being answered.
-        proposed = {entry.call: entry.decision.proposed for entry in entries if isinstance(entry, Decided)}
+        proposed = {
+            entry.call: (entry.decision.proposed.call_id, row.key)
+            for entry, row in zip(entries, rows, strict=True)
+            if isinstance(entry, Decided)
+        }
         for entry in entries:
             if isinstance(entry, Resolved):
                 _settleable(db, entry)
             elif isinstance(entry, Intended) and entry.effect != "reads":
-                asked = proposed.get(entry.call, entry.action)
-                if asked.call_id is not None:
-                    _once(db, entry.run, asked.call_id, asked.digest)
+                call_id, digest = proposed.get(entry.call, (entry.action.call_id, entry.action_digest))
+                if call_id is not None:
+                    _once(db, entry.run, call_id, digest or "")
         ended = {entry.call for entry in entries if isinstance(entry, Resulted)}
         for entry, row, seq in zip(entries, rows, linking.add(rows), strict=True):
             if isinstance(entry, Intended):

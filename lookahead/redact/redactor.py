@@ -15,7 +15,7 @@ from lookahead.redact.known import Known
 from lookahead.redact.names import Promise, promise
 from lookahead.redact.providers import Find
 from lookahead.redact.reader import Reader, outside_marks, stretches, worth_hunting
-from lookahead.redact.structure import BORDER, Parts, copied, fields, rebuilt, split_tokens
+from lookahead.redact.structure import BORDER, Parts, copied, fields, noted, rebuilt, split_tokens
 from lookahead.redact.values import random_like, stands_in
 from lookahead.redact.words import hints
 
@@ -54,16 +54,21 @@ class Redactor:
 
     def json(self, value: JsonValue) -> JsonValue:
         """The same shape, new, with a mark in place of each secret; a secret of one field is hidden in all."""
+        clean = self.own(value)
+        return copied(value) if clean is value else clean
+
+    def own(self, value: JsonValue) -> JsonValue:
+        """The same of a value that is given away: where there is nothing to hide, that value itself comes back."""
         with self._lock:
             self._read_environment()
             for _ in range(_ROUNDS):
                 parts = Parts()
-                copy = copied(value, parts)
+                noted(value, parts)
                 keys = sorted(parts.keys - self._plain_keys())
                 found = self._strings(value, parts, keys)
                 if not found:
                     self._plain.update(keys)
-                    return copy
+                    return value
                 value = rebuilt(value, iter(found), dict(zip(keys, found[len(parts.leaves) :], strict=True)))
         return value
 

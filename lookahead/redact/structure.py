@@ -27,30 +27,48 @@ class Parts:
         self.leaves: list[str] = []
         """Every string, in order."""
         self.keys: set[str] = set()
-        self.holders: set[str] = set()
-        """The keys of more than a number."""
+        self.telling: list[tuple[str, JsonValue, int]] = []
+        """What stands in a field whose name alone may make it a secret: the name, and how many strings are before."""
 
 
-def copied(value: JsonValue, parts: Parts) -> JsonValue:
-    """A deep copy; its parts are noted on the way."""
+def noted(value: JsonValue, parts: Parts) -> None:
+    """Go through all of it, in the order in which it is built up again."""
     if isinstance(value, dict):
         parts.keys.update(value)
-        leaf, holder = parts.leaves.append, parts.holders.add
-        new = dict(value)
         for key, item in value.items():
             kind = type(item)
+            if kind in _SCALARS:
+                continue
+            if key not in _quiet and _tells(key):
+                parts.telling.append((key, item, len(parts.leaves)))
             if kind is str:
-                leaf(cast(str, item))
-                holder(key)
-            elif kind not in _SCALARS:
-                holder(key)
-                new[key] = copied(item, parts)
-        return new
-    if isinstance(value, list):
-        return [copied(item, parts) for item in value]
-    if isinstance(value, str):
+                parts.leaves.append(cast(str, item))
+            else:
+                noted(item, parts)
+    elif isinstance(value, list):
+        for item in value:
+            noted(item, parts)
+    elif isinstance(value, str):
         parts.leaves.append(value)
-    return value
+
+
+_quiet: Final[set[str]] = set()
+"""Names that say nothing: the same few dozen come with every record."""
+
+
+def _tells(key: str) -> bool:
+    if promise(key) or key.lower() in _PAIRS:
+        return True
+    if len(_quiet) > 2000:
+        _quiet.clear()
+    _quiet.add(key)
+    return False
+
+
+def copied(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
 
 
 def rebuilt(value: JsonValue, leaves: Iterator[str], keys: dict[str, str]) -> JsonValue:
@@ -171,26 +189,35 @@ def names_in(whole: str, anchors: tuple[str, ...]) -> Names:
 def fields(value: JsonValue, parts: Parts, whole: str, anchors: tuple[str, ...]) -> list[Held]:
     """The strings that are secrets because of the field, the label or the flag beside them."""
     names = names_in(whole, anchors)
-    if names or "\x00-" in whole or "kty" in parts.keys or any(map(promise, parts.holders)):
+    if names or "\x00-" in whole or "kty" in parts.keys:
         walk = _Walk(names)
         walk.into(value, "", Promise.NOTHING)
         return walk.found
-    return []
+    found: list[Held] = []
+    beyond = 0
+    for key, item, first in parts.telling:
+        # Nothing but these fields can say it, and what is within one of them is read with it.
+        if first >= beyond:
+            walk = _Walk(names, first)
+            walk.into(item, key, promise(key))
+            found += walk.found
+            beyond = walk.leaf
+    return found
 
 
 class _Walk:
     """Goes through a value in the order in which its strings are noted, and keeps count of them."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, leaf: int = 0) -> None:
         self.found: list[Held] = []
+        self.leaf = leaf
         self._names = names
-        self._leaf = 0
 
     def into(self, value: JsonValue, name: str, means: Promise) -> None:
         if isinstance(value, str):
-            self._leaf += 1
+            self.leaf += 1
             if means:
-                self.found += _judged(self._leaf - 1, value, name, means)
+                self.found += _judged(self.leaf - 1, value, name, means)
         elif isinstance(value, list):
             self._list(value, name, means)
         elif isinstance(value, dict):
@@ -200,7 +227,7 @@ class _Walk:
         if len(value) > 1 and all(isinstance(item, str) for item in value):
             words = cast(list[str], value)
             if any(word.startswith("-") for word in words):
-                self.found += _command(self._leaf, words)
+                self.found += _command(self.leaf, words)
             if len(words) == 2 and name.lower() in _PAIRS:
                 name, means = "password", Promise.LIKELY
         before = ""

@@ -226,8 +226,10 @@ class Gate:
         except BaseException as error:
             await session.failed(begun, error)
             raise
-        await session.finish(begun, observation_of(result))
-        return self._ended(given, request, self._said(batch, one, begun, request, result))
+        seen = observation_of(result)
+        await session.finish(begun, seen)
+        said = self._said(batch, one, begun, request, result)
+        return said if seen.failed else self._ended(given, batch, one, request, said)
 
     def run_here(self, batch: Batch | None, request: ToolCallRequest, execute: Execute, place: Place) -> Any:
         """The same in a thread of its own."""
@@ -254,8 +256,10 @@ class Gate:
         except BaseException as error:
             portal.call(session.failed, begun, error)
             raise
-        session.finish_here(begun, observation_of(result))
-        return self._ended(given, request, self._said(batch, one, begun, request, result))
+        seen = observation_of(result)
+        session.finish_here(begun, seen)
+        said = self._said(batch, one, begun, request, result)
+        return said if seen.failed else self._ended(given, batch, one, request, said)
 
     def _answer_known(self, batch: Batch | None, request: ToolCallRequest) -> Any:
         """Of a call that was answered already: refused, and sent here by a detour, or done, and asked for again."""
@@ -289,16 +293,20 @@ class Gate:
         one.tried += 1
         return one if one.tried == 1 else None
 
-    def _ended(self, batch: Batch | None, request: ToolCallRequest, result: Any) -> Any:
+    def _ended(self, given: Batch | None, batch: Batch, one: Call, request: ToolCallRequest, result: Any) -> Any:
         """A wrapper may try again what failed; what went well is not done a second time."""
-        one = batch.calls.get(request.tool_call["id"] or "") if batch is not None else None
-        if one is not None and self._same(one, request) and not observation_of(result).failed:
+        if given is batch:
             one.went_well = result
+        elif given is not None:
+            # It was judged anew, beside the one that was held: the same call, if only tried again.
+            first = given.calls.get(request.tool_call["id"] or "")
+            if first is not None and self._same(first, request):
+                first.went_well = result
         return result
 
     def _same(self, one: Call, request: ToolCallRequest) -> bool:
-        held = one.held.decision.proposed if isinstance(one.held, Answer) else one.held.action
-        return held.digest == action_of(request.tool_call, None, self._hidden_of(request.tool_call)).digest
+        held = one.held.decision.proposed.digest if isinstance(one.held, Answer) else one.held.digest
+        return held == action_of(request.tool_call, None, self._hidden_of(request.tool_call)).digest
 
     def _anew(self, batch: Batch | None, request: ToolCallRequest) -> tuple[Sequence[Any], Call | None]:
         """A call that somebody changed since it was judged, or that is tried again after it failed."""

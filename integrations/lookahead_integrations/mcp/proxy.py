@@ -65,6 +65,8 @@ async def serve(settings: ProxySettings, early: Popen[bytes] | None = None) -> N
     from lookahead_integrations.mcp.wire import stdio
     from lookahead_integrations.mcp.wire.pipes import Pipes
 
+    if sys.stdin.isatty():
+        print("lookahead: a client starts this command and speaks to it here; Ctrl-C ends it", file=sys.stderr)
     # What is printed by mistake must not get between the messages.
     out = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -171,13 +171,12 @@ class Older:
 
     async def _put(self, question: Question, of: Call | None) -> Json:
         """Asks in the name of the call that the question belongs to, or of the next one that can be asked."""
-        if of is None or of.method not in ASKABLE:
-            of = self._latest(askable=True)
-        waiting = _Waiting(question=question)
+        waiting, tried = _Waiting(question=question), set[int]()
         self._waiting.append(waiting)
         try:
-            if of is not None:
-                await self._take(waiting, of)
+            while not waiting.taken and (mine := self._askable(of, tried)) is not None:
+                tried.add(id(mine))
+                await self._take(waiting, mine)
             with anyio.fail_after(self.limits.patience):
                 await waiting.done.wait()
         except TimeoutError as error:
@@ -210,9 +209,14 @@ class Older:
     def _capabilities(self) -> Json:
         return cast(Json, self.greeting.get("capabilities") or {})
 
-    def _latest(self, *, askable: bool = False) -> Call | None:
+    def _latest(self) -> Call | None:
         """The server does not say to which call it says something: to the one that came last, most likely."""
-        return next((call for call in reversed(self._calls.values()) if not askable or call.method in ASKABLE), None)
+        return next(reversed(self._calls.values()), None)
+
+    def _askable(self, of: Call | None, tried: set[int]) -> Call | None:
+        """All calls of one conversation are of one person: any of them will do that has not ended meanwhile."""
+        calls = [*self._calls.values(), *([of] if of is not None else [])]
+        return next((call for call in reversed(calls) if call.method in ASKABLE and id(call) not in tried), None)
 
     def _of_token(self, params: Json) -> Call | None:
         token = params.get("progressToken")

@@ -471,3 +471,22 @@ async def test_a_client_whose_greeting_was_answered_by_another_is_greeted_for_at
         assert await service(client.call("tools/list")) == {"a": 1}
         assert server.methods == ["initialize", "notifications/initialized", "tools/list"]
         assert server.asked[0][1]["capabilities"] == {"roots": {}}
+
+
+async def test_a_question_whose_call_ended_is_put_to_another_call_that_is_still_under_way() -> None:
+    gates, answers = [anyio.Event(), anyio.Event()], list[Json]()
+
+    async def call(params: Json, channel: Scripted, related: Any) -> Json:
+        await gates[params["number"]].wait()
+        return {"content": []}
+
+    async with reached({"initialize": GREETING, "tools/call": call}) as (server, service):
+        client = newer(answers={"elicitation/create": [Ended(), {"action": "accept"}]})
+        async with anyio.create_task_group() as tasks:
+            for number in range(2):
+                tasks.start_soon(service, client.call("tools/call", name="a", number=number, _meta=marked(client)))
+            await anyio.wait_all_tasks_blocked()
+            answers.append(await server.opened[0].listener.asked("elicitation/create", {"message": "?"}))
+            for gate in gates:
+                gate.set()
+        assert answers == [{"action": "accept"}]

@@ -111,13 +111,20 @@ class Kept:
         if self.saved is not None:
             initialized = self.saved.initialized(eras.agreed(call.params.get("protocolVersion")))
             return initialized if call.method == "initialize" else eras.discovered(initialized)
-        key = (call.method, call.params.get("protocolVersion"), modern(call.client))
+        newer = modern(call.client)
+        key = (call.method, None if newer else eras.agreed(call.params.get("protocolVersion")), newer)
         try:
-            self._kept[key] = await self.next(call)
+            return self._keep(key, await self.next(call))
         except RpcError as error:
             if key not in self._kept or error.code in _UNANSWERED:
                 raise
         return self._kept[key]
+
+    def _keep(self, key: tuple[str, Any, bool], result: Json) -> Json:
+        self._kept[key] = result
+        if len(self._kept) > _PAGES:
+            del self._kept[next(iter(self._kept))]
+        return result
 
     async def _list(self, call: Call) -> Json:
         cursor = call.params.get("cursor")
@@ -127,10 +134,10 @@ class Kept:
                 return result
             server = self.saved.initialized(LEGACY[-1])["serverInfo"]
             return eras.completed(call.method, result, cast(Json, server))
+        if not isinstance(cursor, str | None):
+            return await self.next(call)
         key = (call.method, cursor, modern(call.client))
-        if key not in self._kept:
-            self._kept[key] = await self.next(call)
-        return self._kept[key]
+        return self._kept[key] if key in self._kept else self._keep(key, await self.next(call))
 
     def _noted(self, greeting: Json) -> Json:
         """With a word that it is simulated, and without what a simulation has no place for."""

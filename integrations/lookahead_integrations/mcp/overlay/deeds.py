@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from pydantic import JsonValue
 
 from lookahead.types import Action, Tool
+from lookahead_integrations.mcp.overlay.edits import Fields, appends, edits_in, partial
 from lookahead_integrations.mcp.overlay.words import (
     CHANGING,
     Role,
@@ -26,7 +27,8 @@ from lookahead_integrations.mcp.overlay.words import (
 PLACES: Final = "places"
 """The family of everything that lies in a tree: files and directories, whatever the tools call them."""
 
-Fields = Mapping[str, JsonValue]
+AT: Final = "@"
+"""Before what a tree lies in, where there are several: a repository, a bucket."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ class Deed:
 
     @property
     def at_place(self) -> bool:
-        return self.family.endswith(PLACES)
+        return is_tree(self.family)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +110,16 @@ class Reading:
             return None
         roles: dict[str, Role | None] = {name: _role(known, name) for name in arguments}
         rehearsal = any(role == "rehearse" and arguments[name] is True for name, role in roles.items())
+        if identity is None and (within := [str(arguments[name]) for name in _surroundings(known, arguments)]):
+            family += AT + "\x1f".join(within)
         read = _Arguments(known=known, arguments=arguments, roles=roles, identity=identity, at_place=identity is None)
         deed = read.deed(family)
         return deed if deed is None or not rehearsal else _rehearsed(deed)
 
     def getter(self, family: str, *, verb: Verb = "get", plain: bool = True) -> Tool | None:
         """A tool that reads one of this family, with nothing else to be said: the first that is text."""
+        if AT in family:
+            return None
         for known in self._known.values():
             if known.verb != verb or self._family(known)[0] != family:
                 continue
@@ -194,7 +200,8 @@ class _Arguments:
         own = [name for name, role in self.roles.items() if role == "address"]
         if self.identity is None:
             argument = next((name for name in own if is_path(name)), next(iter(own), ""))
-            return _strings(self.arguments.get(argument)), argument, {}
+            around = {name: self.arguments[name] for name in _surroundings(self.known, self.arguments)}
+            return _strings(self.arguments.get(argument)), argument, around
         by_plain = {plain_name(name): name for name in (*own, *self._of("within"))}
         argument = next((by_plain[name] for name in self.identity if by_plain.get(name) in own), "")
         if not argument and len(own) == 1 and _alike(plain_name(own[0]), self.identity):
@@ -256,7 +263,7 @@ class _Arguments:
         return Deed(verb=verb, family=family, noun=self.known.noun, addresses=addresses, named=named, texts=texts)
 
     def _written(self, deed: Deed) -> Deed | None:
-        edits = _edits(self.arguments, self.roles)
+        edits = edits_in(self.arguments, self.roles)
         if edits:
             return _with(deed, verb="edit", edits=tuple(edits))
         fields = {name: value for name, value in deed.view.items() if self.roles.get(name) != "rehearse"}
@@ -265,15 +272,24 @@ class _Arguments:
         if contents and not deed.assigned:
             text = fields[contents[0]]
             options = {name: value for name, value in fields.items() if name != contents[0]}
-            if _appends(options):
+            if appends(options):
                 verb = "append"
             return _with(deed, verb=verb, texts=(text,))
         if self.at_place:
             return _with(deed, verb="put", texts=("",)) if not fields and deed.verb == "put" else None
-        if len(fields) == 1 and not deed.assigned and deed.verb == "put" and not _partial(self.known.tool.name):
+        if len(fields) == 1 and not deed.assigned and deed.verb == "put" and not partial(self.known.tool.name):
             return _with(deed, verb=verb, texts=tuple(fields.values()))
-        whole = deed.assigned or not _partial(self.known.tool.name)
+        whole = deed.assigned or not partial(self.known.tool.name)
         return _with(deed, verb="put", texts=(cast(JsonValue, {**fields}),), whole=whole)
+
+
+def is_tree(family: str) -> bool:
+    return family.partition(AT)[0].endswith(PLACES)
+
+
+def _surroundings(known: _Known, arguments: Fields) -> list[str]:
+    """The arguments that say in which of several trees a place is."""
+    return [name for name in known.having("within") if name in known.required and name in arguments]
 
 
 def spelled(path: str) -> str:
@@ -354,38 +370,6 @@ def _strings(value: JsonValue) -> list[str]:
     if isinstance(value, list):
         return [str(one) for one in value if isinstance(one, str | int)]
     return [str(value)] if isinstance(value, str | int) and not isinstance(value, bool) else []
-
-
-_OLD: Final = frozenset(["old", "search", "find", "original", "before"])
-_NEW: Final = frozenset(["new", "replace", "replacement", "after", "with"])
-
-
-def _edits(arguments: Fields, roles: Mapping[str, Role | None]) -> list[tuple[str, str, bool]]:
-    for name, role in roles.items():
-        items = arguments[name]
-        if role == "edits" and isinstance(items, list):
-            pairs = [_pair(cast(Fields, item)) for item in items if isinstance(item, dict)]
-            return [pair for pair in pairs if pair is not None] if None not in pairs else []
-    pair = _pair(arguments)
-    return [pair] if pair is not None else []
-
-
-def _pair(fields: Fields) -> tuple[str, str, bool] | None:
-    """Old and new, in whichever words."""
-    texts = {name: value for name, value in fields.items() if isinstance(value, str) and role_of(name) != "address"}
-    old = next((value for name, value in texts.items() if words(name) and words(name)[0] in _OLD), None)
-    new = next((value for name, value in texts.items() if words(name) and words(name)[0] in _NEW), None)
-    everywhere = any("all" in words(name) and value is True for name, value in fields.items())
-    return (old, new, everywhere) if old is not None and new is not None else None
-
-
-def _appends(options: Fields) -> bool:
-    mode = str(options.get("mode", "")).lower()
-    return mode in ("a", "append") or any("append" in words(name) and value is True for name, value in options.items())
-
-
-def _partial(tool: str) -> bool:
-    return bool({"update", "patch", "modify", "edit", "change"} & set(words(tool)))
 
 
 def _with(deed: Deed, **fields: Any) -> Deed:

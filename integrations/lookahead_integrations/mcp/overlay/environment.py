@@ -84,10 +84,12 @@ class Overlaid:
     def desk(self, state: State, action: Action) -> Desk:
         understood = self._understanding(state.tools)
         layer, start = self._layer(state)
+        # Where the first steps are forgotten nobody knows any more which of them changed something.
+        kept = () if state.forgotten else state.steps[:start]
         return Desk(
             state=state,
             action=action,
-            before=state.model_copy(update={"steps": state.steps[:start]}) if start < len(state.steps) else state,
+            before=state.model_copy(update={"steps": kept}) if len(kept) < len(state.steps) else state,
             layer=layer,
             facts=self.facts,
             reading=understood.reading,

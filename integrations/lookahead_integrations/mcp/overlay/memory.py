@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from lookahead.canonical import canonical, digest_of
 from lookahead.errors import NotMyWorld, WorldError
 from lookahead.types import Action, Environment, Observation, Origin, State, Tool
-from lookahead_integrations.mcp.overlay.deeds import PLACES, Deed, Reading
+from lookahead_integrations.mcp.overlay.deeds import Deed, Reading, is_tree
 from lookahead_integrations.mcp.overlay.graph import Graph, Web
 from lookahead_integrations.mcp.overlay.shelf import Shelf
 
@@ -34,7 +34,7 @@ class Layer:
     """Which step was the first of them."""
 
     def shelf(self, family: str) -> Shelf:
-        return self.shelves.get(family) or Shelf(tree=family.endswith(PLACES))
+        return self.shelves.get(family) or Shelf(tree=is_tree(family))
 
     def own(self, family: str) -> Shelf:
         """To write on: layers share what neither of them changes."""
@@ -61,6 +61,13 @@ class Facts:
         self.answers[key] = said
         if len(self.answers) > REMEMBERED:
             self.answers.popitem(last=False)
+
+    def learn(self, family: str, address: str, said: Observation) -> tuple[str, Origin]:
+        """What the whole text of something was."""
+        known = self.texts[family, address] = text_in(said), said.origin
+        if len(self.texts) > REMEMBERED:
+            del self.texts[next(iter(self.texts))]
+        return known
 
 
 @dataclass(kw_only=True)
@@ -126,8 +133,7 @@ class Desk:
             if said is not None:
                 self.facts.absent.add((family, address))
             return None
-        self.facts.texts[family, address] = text_in(said), said.origin
-        return self.facts.texts[family, address]
+        return self.facts.learn(family, address, said)
 
     def rewritten(self, deed: Deed, address: str) -> dict[str, JsonValue]:
         """The arguments of this call, asked of another address."""

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from lookahead.domains.results import as_value
 from lookahead.types import Observation, Tool
-from lookahead_integrations.mcp.overlay.deeds import Deed
+from lookahead_integrations.mcp.overlay.deeds import AT, Deed
 from lookahead_integrations.mcp.overlay.formats import (
     Item,
     Style,
@@ -88,7 +88,7 @@ async def tree(desk: Desk, deed: Deed) -> Observation:
     found = shelf.find(root)
     if isinstance(found, Gone):
         return missing("scandir", deed.named[0] if deed.named else root)
-    if isinstance(found, Unsure):
+    if isinstance(found, Unsure) or AT in deed.family:
         return await desk.ask()
     if not shelf.touched(root):
         return await desk.asked_once()

@@ -87,14 +87,24 @@ async def _base(desk: Desk, deed: Deed, base: str) -> Observation:
     if not moved:
         said = await desk.asked_once()
         if not said.failed and not deed.view and not media and deed.at_place:
-            desk.facts.texts[deed.family, base] = text_in(said), said.origin
+            desk.facts.learn(deed.family, base, said)
         return said
     told = await desk.told(desk.action.tool, desk.rewritten(deed, base))
     if told is None:
         return await desk.ask()
     if not deed.view and not media:
-        desk.facts.texts[deed.family, base] = text_in(told), told.origin
-    return told.model_copy(update={"origin": beside(told.origin), "effects": ()})
+        desk.facts.learn(deed.family, base, told)
+    place = {"structured": _moved(told.structured, base, deed.addresses[0])} if media else {}
+    return told.model_copy(update={"origin": beside(told.origin), "effects": (), **place})
+
+
+def _moved(value: JsonValue, base: str, now: str) -> JsonValue:
+    """The same picture at another place."""
+    if isinstance(value, dict):
+        return {name: _moved(inner, base, now) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_moved(inner, base, now) for inner in value]
+    return f"file://{quote(now)}" if value == f"file://{quote(base)}" else value
 
 
 async def _record(desk: Desk, deed: Deed, entry: Written, tool: Tool | None) -> Observation:
@@ -231,7 +241,9 @@ def sliced(text: str, view: dict[str, JsonValue]) -> str | Observation | None:
     head, tail = (_number(view.pop(name, None)) for name in ("head", "tail"))
     first = _number(next((view.pop(name) for name in ("start_line", "startLine", "from_line") if name in view), None))
     last = _number(next((view.pop(name) for name in ("end_line", "endLine", "to_line") if name in view), None))
-    view.pop("encoding", None)
+    for name in ("encoding", "branch", "ref"):
+        # How it is stored, or in which of several versions: the one that was written, as far as anybody knows.
+        view.pop(name, None)
     if view:
         return None
     if head and tail:

@@ -224,3 +224,22 @@ async def test_an_exact_copy_knows_better_than_the_overlay() -> None:
     await server.use("write_file", path="/a", content="x")
     said = await server.use("read_file", path="/a")
     assert (said.content, said.origin.kind) == ("the copy's", "exact")
+
+
+async def test_one_path_in_two_repositories_is_two_files() -> None:
+    branch = {"branch": {"type": "string"}}
+    item = {"type": "object", "properties": {"path": {"type": "string"}, "content": {"type": "string"}}}
+    server = Server(
+        made("create_or_update_file", "owner", "repo", "path", "content", "message", **branch),
+        made("get_file_contents", "owner", "repo", "path", **branch),
+        made("push_files", "owner", "repo", "message", files={"type": "array", "items": item}),
+        made("delete_file", "owner", "repo", "path", "message"),
+    )
+    one, other = {"owner": "a", "repo": "x", "path": "README.md"}, {"owner": "a", "repo": "y", "path": "README.md"}
+    await server.use("create_or_update_file", **one, content="of x", message="add")
+    await server.use("create_or_update_file", **other, content="of y", message="add")
+    assert (await server.use("get_file_contents", **one)).content == "of x"
+    assert (await server.use("get_file_contents", **other)).content == "of y"
+    await server.use("delete_file", **one, message="gone")
+    assert (await server.use("get_file_contents", **one)).failed
+    assert not (await server.use("get_file_contents", **other)).failed

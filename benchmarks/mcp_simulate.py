@@ -140,7 +140,7 @@ async def _sequence(name: str, seed: int, place: Path, row: Row) -> None:
         wrong = 0
         for _ in range(mcp_sequences.STEPS):
             tool, arguments = was.call(rng)
-            spelled = json.dumps(arguments).replace('"/work', f'"{place / "fake"}')
+            spelled = json.dumps(arguments).replace('"/home/ada', f'"{place / "fake"}')
             action = Action(tool=tool, arguments=json.loads(spelled))
             done["real"] = await ask(real, "real", action)
             said, failed = await use(tool, action.arguments)

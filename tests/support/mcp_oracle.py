@@ -32,7 +32,7 @@ class Wrong(Exception): ...
 class Files:
     """A tree of files: names to texts, or to further trees."""
 
-    root: str = "/work"
+    root: str = "/home/ada"
     tree: dict[str, Any] = field(default_factory=dict[str, Any])
     CHANGES = frozenset({"write_file", "edit_file", "create_directory", "move_file"})
 

@@ -107,10 +107,10 @@ def simulation(tmp_path: Path, **options: Any) -> Simulation:
 
 @pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28"])
 async def test_the_clients_model_imagines_where_no_world_is_configured(tmp_path: Path, version: str) -> None:
-    client = ScriptedClient(version=version, answers={METHOD: foretold("Allowed directories:\n/work")})
+    client = ScriptedClient(version=version, answers={METHOD: foretold("Allowed directories:\n/home/ada")})
     service = simulation(tmp_path)
     result = await service(client.use("list_allowed_directories"))
-    assert result["content"][0]["text"] == "Allowed directories:\n/work"
+    assert result["content"][0]["text"] == "Allowed directories:\n/home/ada"
     assert result["_meta"][ORIGIN] == {"kind": "model", "world": "client:scripted#poet-1", "imagined": True}
 
 

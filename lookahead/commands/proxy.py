@@ -10,17 +10,25 @@ EXAMPLE: Final = """\
 Put it in front of a server's command where a client names it; nothing else
 changes. `lookahead wrap FILE` does that for whole configuration files.
 
-exit codes:
-  0  the client has gone     1  error     130  stopped by Ctrl-C
-  2  --accept-tools: some tools still wait
+exit codes: 0 the client has gone, 1 error, 130 stopped by Ctrl-C,
+  2 --accept-tools: some tools still wait
 
 examples:
   lookahead proxy -- npx -y @modelcontextprotocol/server-filesystem .
-  lookahead proxy --mode shadow --url https://example.com/mcp
-  lookahead proxy --mode simulate --world http://localhost:8000/v1 -- uvx mcp-server-git
+  lookahead proxy --mode simulate --world http://localhost:8000/v1 --url URL
 """
 _THEN: Final = "for what is not recorded: simulate, forward"
-_MODES: Final = "guard (the default), simulate, shadow, record, replay, or off"
+_MODES: Final = "guard (default), simulate, shadow, record, replay, off"
+
+
+class _All(argparse.Action):
+    """The help on a screen, and what is too rare for it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> None:
+        for action, text in self.const.items():
+            action.help = text
+        parser.print_help()
+        parser.exit()
 
 
 def register(subparsers: Any) -> None:
@@ -28,62 +36,65 @@ def register(subparsers: Any) -> None:
     said = "See what the tools of an MCP server would do before they do it."
     parser = subparsers.add_parser("proxy", help=summary, description=said, epilog=EXAMPLE)
     parser.usage = "lookahead proxy [options] -- COMMAND [ARGUMENTS]\n       lookahead proxy [options] --url URL"
-    _upstream(parser.add_argument_group("the server"))
-    _deciding(parser.add_argument_group("what becomes of a call"))
-    _serving(parser.add_argument_group("serving HTTP instead of stdin and stdout"))
+    rare: dict[argparse.Action, str] = {}
+    for fill, title in ((_upstream, "the server"), (_deciding, "what becomes of a call"), (_serving, "serving HTTP")):
+        group = parser.add_argument_group(title)
+
+        def more(*flags: str, help: str, add: Any = group.add_argument, **given: Any) -> None:
+            rare[add(*flags, help=argparse.SUPPRESS, **given)] = help
+
+        fill(group.add_argument, more)
+    parser.add_argument("--help-all", action=_All, nargs=0, const=rare, help="show every option there is, and exit")
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.set_defaults(run=run, extra=[])
 
 
-def _upstream(group: Any) -> None:
-    add = group.add_argument
+def _upstream(add: Any, more: Any) -> None:
     add("--url", metavar="URL", help="of a server that is reached by HTTP")
-    add("--config", metavar="FILE", help="several servers behind one: a client's file with mcpServers")
-    add("--header", action="append", default=[], metavar="NAME: VALUE", help="sent to the server at the URL")
-    add("--header-env", action="append", default=[], metavar="NAME=VAR", help="the same, its value in a variable")
-    add("--bearer-env", metavar="VAR", help="the variable that holds the token for the URL")
-    add("--cwd", metavar="PATH", help="the folder that the command runs in")
-    add("--env", action="append", default=[], metavar="NAME=VALUE", help="for the command, beside our own environment")
-    add("--name", default="", metavar="NAME", help="what the server is called in records and messages")
+    add("--config", metavar="FILE", help="several servers behind one: a client's file")
+    more("--header", action="append", default=[], metavar="NAME: VALUE", help="sent to the server at the URL")
+    add("--header-env", action="append", default=[], metavar="N=VAR", help="a header, its value in a variable")
+    more("--bearer-env", metavar="VAR", help="the variable that holds the token for the URL")
+    more("--cwd", metavar="PATH", help="the folder that the command runs in")
+    more("--env", action="append", default=[], metavar="NAME=VALUE", help="for the command, beside our own environment")
+    more("--name", default="", metavar="NAME", help="what the server is called in records and messages")
     # What `unwrap` reads; it changes nothing here.
     add("--wrapped", action="append", default=[], help=argparse.SUPPRESS)
 
 
-def _deciding(group: Any) -> None:
-    add = group.add_argument
+def _deciding(add: Any, more: Any) -> None:
     add("--mode", metavar="MODE", help=_MODES)
     add("--policy", metavar="PATH", help="rules for tools: a file of lookahead, or JSON")
     add("--world", metavar="WORLD", help="who imagines: auto, or the URL of a world model")
-    add("--goal", metavar="TEXT", help="what the agent is to reach")
+    more("--goal", metavar="TEXT", help="what the agent is to reach")
     add("--journal", metavar="PATH", help="where the record is kept")
     add("--tools", "--saved", dest="saved", metavar="PATH", help="lists that were saved, where there is no server")
-    add("--save-tools", metavar="PATH", help="save what the server lists, for --tools, and end")
-    add("--recording", metavar="PATH", help="the journal to replay (our own)")
-    add("--run", dest="recorded", metavar="RUN", help="the run in it (all of them)")
-    add(
+    more("--save-tools", metavar="PATH", help="save what the server lists, for --tools, and end")
+    more("--recording", metavar="PATH", help="the journal to replay (our own)")
+    more("--run", dest="recorded", metavar="RUN", help="the run in it (all of them)")
+    more(
         "--replay",
         choices=("in-order", "match"),
         default="match",
         help="recorded answers in order, or by call and state",
     )
     add("--fall-through", "--then", dest="then", action="append", default=[], metavar="WHO", help=_THEN)
-    add("--no-sampling", action="store_true", help="never ask the client's own model to imagine")
-    add("--pins", metavar="PATH", help="where accepted tools are kept (beside the journal)")
-    add("--strict", action="store_true", help="every tool that comes later waits until it is accepted")
+    more("--no-sampling", action="store_true", help="never ask the client's own model to imagine")
+    more("--pins", metavar="PATH", help="where accepted tools are kept (beside the journal)")
+    more("--strict", action="store_true", help="every tool that comes later waits until it is accepted")
     add("--accept-tools", nargs="*", metavar="TOOL", help="look at tools that wait, and say yes or no")
-    add("--yes", action="store_true", help="with --accept-tools: yes to all of them")
-    add("--json", action="store_true", help="with --accept-tools: answer for programs")
-    add("--offer", action="append", default=[], metavar="WHAT", help="extensions: resolve, interceptors")
-    add("--patience", type=float, metavar="S", help="seconds that a question waits for its answer (300)")
+    more("--yes", action="store_true", help="with --accept-tools: yes to all of them")
+    more("--json", action="store_true", help="with --accept-tools: answer for programs")
+    more("--offer", action="append", default=[], metavar="WHAT", help="extensions: resolve, interceptors")
+    more("--patience", type=float, metavar="S", help="seconds that a question waits for its answer (300)")
 
 
-def _serving(group: Any) -> None:
-    add = group.add_argument
-    add("--listen", metavar="HOST:PORT", help="where to serve (127.0.0.1:8931, for this machine alone)")
+def _serving(add: Any, more: Any) -> None:
+    add("--listen", metavar="HOST:PORT", help="where to serve: 127.0.0.1:8931, say")
     add("--token-env", action="append", default=[], metavar="VAR", help="the variable with a token that clients show")
     add("--allow-host", action="append", default=[], metavar="NAME", help="by which others call this machine")
-    add("--allow-origin", action="append", default=[], metavar="URL", help="of pages that may connect")
-    add("--pass-header", action="append", default=[], metavar="NAME", help="of clients that goes on to the server")
+    more("--allow-origin", action="append", default=[], metavar="URL", help="of pages that may connect")
+    more("--pass-header", action="append", default=[], metavar="NAME", help="of clients that goes on to the server")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -177,6 +177,11 @@ def computed(pids: Iterable[int]) -> float:
     return sum(_of_stat(pid, lambda parts: sum(int(one) for one in parts[11:15]) / TICK) for pid in family(pids))
 
 
+def computed_alone(pid: int) -> float:
+    """Seconds of computing of one process, without those that it started."""
+    return _of_stat(pid, lambda parts: sum(int(one) for one in parts[11:13]) / TICK)
+
+
 def resident(pid: int) -> float:
     """Megabytes of one process in memory."""
     return _of_stat(pid, lambda parts: int(parts[21]) * os.sysconf("SC_PAGE_SIZE") / 2**20)

@@ -15,7 +15,7 @@ from lookahead.errors import PermitError
 from lookahead.events import Acted, Decided, Watch, acting, thinking_over
 from lookahead.guard import Guard, at_once
 from lookahead.held import Consent, Held
-from lookahead.journal import Entry, Intended, Interrupted, Journal, Resulted
+from lookahead.journal import Entry, Intended, Interrupted, Journal, Resulted, Written
 from lookahead.ledger import agree
 from lookahead.pen import Pen
 from lookahead.permit import Answer, Permit, named, refused, with_notice
@@ -28,15 +28,7 @@ from lookahead.search import Preview
 from lookahead.search.thinking import name_of
 from lookahead.settings import Mode
 from lookahead.shadow import Foresight, Shadow, would
-from lookahead.types import (
-    GUARD,
-    Action,
-    Copying,
-    Decision,
-    Environment,
-    Observation,
-    State,
-)
+from lookahead.types import GUARD, Action, Copying, Decision, Environment, Observation, State
 
 log: Final = logging.getLogger("lookahead")
 
@@ -254,6 +246,13 @@ class Line:
             self.pen.expected.discard(permit.call)
         self._told(permit, observation)
 
+    def finish_soon(self, permit: Permit, observation: Observation) -> Written:
+        """The same for a host that has answered already: written with what the line writes next, or when it says so."""
+        left = self.journal.leave(*self._ended(permit, observation))
+        self.pen.expected.discard(permit.call)
+        self._told(permit, observation)
+        return left
+
     def _ended(self, permit: Permit, observation: Observation) -> tuple[Entry, ...]:
         seconds = perf_counter() - permit.started
         imagined = first_imagined(permit.decision, permit.action)
@@ -382,15 +381,10 @@ class Line:
                 outcome = await self.planner.consider(
                     state, decision.chosen, meter=self.meter, search=Preview(), watch=self.watch
                 )
-            steps = outcome.proposed.rollout.steps
-            why = outcome.proposed.rollout.failure
-            known = (
-                steps[0].observation
-                if steps
-                else Observation(
-                    content=f"Not imagined, and in a dry run nothing is done: {why}", failed=True, origin=GUARD
-                )
-            )
+            rollout = outcome.proposed.rollout
+            why = f"Not imagined, and in a dry run nothing is done: {rollout.failure}"
+            nothing = Observation(content=why, failed=True, origin=GUARD)
+            known = rollout.steps[0].observation if rollout.steps else nothing
         return Answer(observation=with_notice(decision, known), decision=decision)
 
     async def _write(self, here: bool, *entries: Entry, unless: Callable[[], Entry] | None = None) -> None:

@@ -55,6 +55,16 @@ class Pen:
                 await anyio.to_thread.run_sync(self.journal.append, *entries)
         self._learn(started)
 
+    async def flush(self) -> None:
+        """What was left to be written with something else is on the disk, or ended with its own error."""
+        started = perf_counter()
+        if self.usual < QUICK or self.journal.path == MEMORY:
+            self.journal.flush()
+        else:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self.journal.flush)
+        self._learn(started)
+
     async def _with_siblings(self, wanted: Written, unless: Callable[[], Entry] | None) -> None:
         waiting = self._waiting.setdefault(get_ident(), [])
         waiting.append(wanted)

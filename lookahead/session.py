@@ -15,7 +15,7 @@ from lookahead.errors import ConfigError
 from lookahead.events import Event, Watch, acting
 from lookahead.held import Held
 from lookahead.host import ToolPath
-from lookahead.journal import InDoubt, Journal, Resulted
+from lookahead.journal import InDoubt, Journal, Resulted, Written
 from lookahead.permit import Answer, Permit, named
 from lookahead.search.thinking import name_of
 from lookahead.settings import Mode
@@ -120,6 +120,15 @@ class Session:
         told = await self.line.finish(permit, observation)
         self._then(permit.action, _with_effects(permit, observation), reads=permit.effect == "reads")
         return told
+
+    def finish_soon(self, permit: Permit, observation: Observation) -> Written:
+        """For a host that answers first. The state goes on at once; the record is written with the line's next one.
+
+        Until then, or until `line.pen.flush()`, a crash leaves a call that changed something in doubt, as it should.
+        """
+        left = self.line.finish_soon(permit, observation)
+        self._then(permit.action, _with_effects(permit, observation), reads=permit.effect == "reads")
+        return left
 
     def finish_here(self, permit: Permit, observation: Observation) -> None:
         """The same from a thread without an event loop."""

@@ -79,6 +79,17 @@ class Journal:
         self.put(wanted)
         wanted.result()
 
+    def leave(self, *entries: Entry) -> Written:
+        """To be written soon, and nobody waits: with whatever is written next, before it, or by `flush`."""
+        left = Written(entries=entries)
+        self._together.leave(left)
+        return left
+
+    def flush(self) -> None:
+        """What was left is on the disk when this returns, or ended with an error of its own."""
+        if self._together.left:
+            self._together.put((), self._write)
+
     def put(self, *wanted: Written) -> None:
         """For several writers at once, with one fsync for them all. An error of one of them is its own."""
         if any(isinstance(entry, Pruned) for one in wanted for entry in one.entries):
@@ -300,7 +311,10 @@ class Journal:
         return pruned.removed
 
     def close(self) -> None:
-        self._store.close()
+        try:
+            self.flush()
+        finally:
+            self._store.close()
 
 
 def _only_read(entries: Sequence[Entry]) -> bool:

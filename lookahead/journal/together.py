@@ -54,12 +54,23 @@ class Together:
     """One writer at a time."""
     _waiting: deque[Written] = field(default_factory=deque[Written])
 
+    def leave(self, one: Written) -> None:
+        """Nobody waits for it: whoever writes next writes it too, before its own."""
+        self._waiting.append(one)
+
+    @property
+    def left(self) -> bool:
+        return any(one.mine for one in tuple(self._waiting))
+
     def put(self, wanted: Sequence[Written], write: Write) -> None:
-        """When this returns, each of these is done: on the disk, or ended with its own error."""
+        """When this returns, each of these is done: on the disk, or ended with its own error.
+
+        What was left is written before them; given none, it is written alone.
+        """
         self._waiting.extend(wanted)
         try:
             with self.turn():
-                if not all(one.done for one in wanted):
+                if not wanted or not all(one.done for one in wanted):
                     _all(self._taken(), write)
         except BaseException:
             # Interrupted while it waited: what nobody waits for any more is not written later.

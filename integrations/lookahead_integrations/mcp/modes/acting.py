@@ -123,8 +123,8 @@ class Acting:
             return {}
         action = action_of(call.params)
         tools = await self.catalogue.tools(call)
-        await self.after.settled(self.conversations.run(call.client))
         conversation = self.conversations.of(call.client, tools)
+        await self.after.settled(conversation.run)
         JUDGED.set((threading.get_ident(), call))
         try:
             held = await conversation.hold(action)
@@ -147,7 +147,7 @@ class Acting:
             return await self.catalogue(call)
         finally:
             if call.method == CLOSED:
-                await self.after.settled(self.conversations.run(call.client))
+                await self.after.all_settled()
                 self.conversations.over(call.client)
 
     async def _asked(self, client: Client, conversation: Session, held: Held) -> Held | Answer:
@@ -186,11 +186,11 @@ class Acting:
             await conversation.failed(permit, error)
             raise
         observation = self.observed(result)
-        if permit.unwritten:
-            # Nothing is on record yet of a call that only reads, and it is not answered without.
+        if self.after.broken:
             await conversation.finish(permit, observation)
+            self.after.broken = False
         else:
-            await self.after.do(conversation.run, lambda: conversation.finish(permit, observation))
+            await self.after.soon(conversation.finish_soon(permit, observation), conversation.line.pen.flush)
         return _swapped(permit, result) if swapped else result
 
 

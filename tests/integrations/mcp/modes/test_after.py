@@ -1,9 +1,15 @@
 """What is written down after its answer was given."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import anyio.lowlevel
 import pytest
 
-from lookahead_integrations.mcp.modes.after import After
+from lookahead import Journal, Observation
+from lookahead.journal import Resulted, Spent, Written
+from lookahead.pen import Pen
+from lookahead_integrations.mcp.modes.after import MANY, After
 
 pytestmark = pytest.mark.anyio
 
@@ -56,3 +62,73 @@ async def test_a_record_that_fails_is_told_and_keeps_nobody_waiting(caplog: pyte
     assert "the disk is full" in caplog.text
     await after.all_settled()
     assert after._under_way == {}
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "journal.db") as opened:
+        yield opened
+
+
+def left(journal: Journal, call: str) -> Written:
+    said = Resulted(run="r", call=call, tool="look", observation=Observation(content="seen"))
+    return journal.leave(said)
+
+
+def written(journal: Journal) -> list[str]:
+    with journal._store.looking() as db:
+        return [str(call) for (call,) in db.execute("SELECT call FROM rows WHERE kind = 'resulted' ORDER BY seq")]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_is_left_is_written_with_the_next_thing_and_before_it(journal: Journal):
+    after, pen = After(), Pen(journal=journal)
+    for name in ("a", "b"):
+        await after.soon(left(journal, name), pen.flush)
+    assert written(journal) == []
+    journal.append(Resulted(run="r", call="c", tool="look", observation=Observation(content="seen")))
+    assert written(journal) == ["a", "b", "c"]
+    await after.soon(left(journal, "d"), pen.flush)
+    await after.all_settled()
+    assert written(journal) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_it_is_written_soon_also_where_nothing_else_is(journal: Journal):
+    after, pen = After(), Pen(journal=journal)
+    flushed = anyio.Event()
+
+    async def flush() -> None:
+        await pen.flush()
+        flushed.set()
+
+    await after.soon(left(journal, "a"), flush)
+    with anyio.fail_after(10):
+        await flushed.wait()
+    assert written(journal) == ["a"]
+    for number in range(MANY):
+        await after.soon(left(journal, f"b{number}"), pen.flush)
+    await anyio.lowlevel.checkpoint()
+    await after.all_settled()
+    assert len(written(journal)) == MANY + 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_could_not_be_recorded_is_told_and_the_next_answer_waits_for_its_record(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+):
+    after, pen = After(), Pen(journal=journal)
+    wrong = journal.leave(Spent(call="a", approval_id="nobody gave it"))
+    await after.soon(wrong, pen.flush)
+    await after.soon(left(journal, "b"), pen.flush)
+    await after.all_settled()
+    assert after.broken
+    assert "was never given" in caplog.text
+    assert written(journal) == ["b"], "what is wrong with one is no matter for the other"
+
+
+def test_a_journal_that_is_closed_loses_nothing_that_was_left(tmp_path: Path):
+    with Journal(tmp_path / "journal.db") as journal:
+        left(journal, "a")
+    with Journal(tmp_path / "journal.db") as journal:
+        assert written(journal) == ["a"]

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from subprocess import Popen
 from typing import Any, Final, Protocol, cast
 
@@ -83,9 +84,10 @@ async def _upstream(settings: ProxySettings, stack: AsyncExitStack, early: Popen
         address = _module("http.address").Address(
             url=settings.url, headers=settings.headers, passed=frozenset(settings.passed)
         )
+        many = replace(settings.limits, conversations=settings.limits.sessions)
         connect: Connect = await stack.enter_async_context(http.reaching(address, limits=settings.limits))
         name = settings.name or address.shown
-        return await stack.enter_async_context(upstream(connect, name=name, limits=settings.limits))
+        return await stack.enter_async_context(upstream(connect, name=name, limits=many))
     if settings.command:
         from lookahead_integrations.mcp.wire.child import Spawner
         from lookahead_integrations.mcp.wire.command import Command

@@ -34,7 +34,9 @@ class Limits:
     patience: float = 300.0
     """Seconds that such a call waits."""
     conversations: int = 32
-    """Connections to one upstream that are open at once: each has what it keeps in memory for itself."""
+    """Processes of one upstream at once: each client has one of its own, and with it what that keeps in memory."""
+    sessions: int = 1000
+    """The same of an upstream that is reached by HTTP, where a session costs little."""
     idle: float = 1800.0
     """Seconds after which a conversation that nobody closes is over."""
     handshake: float = 60.0

@@ -31,7 +31,7 @@ JOURNAL = tuple(
     f"tests/journal/test_{name}.py"
     for name in (
         *("append", "capture", "views", "doubt", "approvals", "overtaken", "entries", "chain", "portable", "pruning"),
-        "files",
+        *("files", "together", "forced", "older_names"),
     )
 )
 HOLD = ("tests/journal/test_hold_locks.py", "tests/journal/test_hold.py")
@@ -45,6 +45,7 @@ TESTS: dict[str, Sequence[str]] = {
     "lookahead/act.py": LINE,
     "lookahead/approval.py": ("tests/test_approval.py", "tests/test_session_kept.py", "tests/test_act.py"),
     "lookahead/held.py": (*SESSION, "tests/test_act.py"),
+    "lookahead/pen.py": ("tests/test_pen.py", "tests/test_act.py"),
     "lookahead/refusal.py": (
         "tests/test_refusal.py",
         "tests/test_refusal_how.py",

@@ -2,10 +2,10 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, cast
 
 import anyio
 
@@ -253,8 +253,22 @@ class Off:
 
 
 def _size(action: Action, observation: Observation) -> int:
-    structured = "" if observation.structured is None else str(observation.structured)
-    return len(str(action.arguments)) + len(observation.content) + len(structured)
+    return len(observation.content) + _weight(action.arguments) + _weight(observation.structured)
+
+
+def _weight(value: object) -> int:
+    """Characters, roughly: without writing it out, which some numbers refuse."""
+    weight, within = 0, [value]
+    while within:
+        one = within.pop()
+        weight += len(one) if isinstance(one, str) else 8
+        if isinstance(one, Mapping):
+            within += [*cast(Mapping[str, object], one), *cast(Mapping[str, object], one).values()]
+        elif isinstance(one, list | tuple):
+            within += cast(Sequence[object], one)
+        elif isinstance(one, int):
+            weight += one.bit_length() // 4
+    return weight
 
 
 def _latest(steps: Sequence[Step], size: int) -> tuple[int, int]:

@@ -3,9 +3,11 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
+# A shell that runs the tests in the background, or nohup, has a signal ignored by whatever they start as well.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell that runs the tests in the background has Ctrl-C ignored, by whatever they start as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -263,7 +263,18 @@ def test_switched_off_whoever_asks_learns_that_nothing_is_guarded():
 def test_what_can_be_asked_of_a_session_can_be_asked_where_it_is_switched_off():
     made = wrapped()
     assert made.mode == "guard"
-    inner = {"line", "begin", "begin_here", "finish", "finish_here", "failed", "tell", "watchers", "closers"}
+    inner = {
+        "line",
+        "begin",
+        "begin_here",
+        "finish",
+        "finish_here",
+        "finish_soon",
+        "failed",
+        "tell",
+        "watchers",
+        "closers",
+    }
     inner |= {"conversation", "over", "hold", "keep", "answered", "release", "paused"}
     inner |= {"start", "acting", "agent", "host"}
     assert {name for name in dir(made) if not name.startswith("_")} - inner <= set(dir(Off()))

@@ -246,12 +246,12 @@ class Line:
             self.pen.expected.discard(permit.call)
         self._told(permit, observation)
 
-    def finish_soon(self, permit: Permit, observation: Observation) -> Written:
-        """The same for a host that has answered already: written with what the line writes next, or when it says so."""
-        left = self.journal.leave(*self._ended(permit, observation))
+    def finish_soon(self, permit: Permit, observation: Observation) -> Callable[[], Written]:
+        """The same for a host that answers first: what it calls then leaves the record to whatever is written next."""
+        entries = self._ended(permit, observation)
         self.pen.expected.discard(permit.call)
         self._told(permit, observation)
-        return left
+        return lambda: self.journal.leave(*entries)
 
     def _ended(self, permit: Permit, observation: Observation) -> tuple[Entry, ...]:
         seconds = perf_counter() - permit.started

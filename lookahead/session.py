@@ -121,14 +121,15 @@ class Session:
         self._then(permit.action, _with_effects(permit, observation), reads=permit.effect == "reads")
         return told
 
-    def finish_soon(self, permit: Permit, observation: Observation) -> Written:
-        """For a host that answers first. The state goes on at once; the record is written with the line's next one.
+    def finish_soon(self, permit: Permit, observation: Observation) -> Callable[[], Written]:
+        """For a host that answers first, and then calls this: the state goes on at once, the record a little later.
 
-        Until then, or until `line.pen.flush()`, a crash leaves a call that changed something in doubt, as it should.
+        It is written with the line's next one, or by `line.pen.flush()`; until then a crash leaves a call that changed
+        something in doubt, as it should.
         """
-        left = self.line.finish_soon(permit, observation)
+        leave = self.line.finish_soon(permit, observation)
         self._then(permit.action, _with_effects(permit, observation), reads=permit.effect == "reads")
-        return left
+        return leave
 
     def finish_here(self, permit: Permit, observation: Observation) -> None:
         """The same from a thread without an event loop."""

@@ -25,6 +25,7 @@ class After:
     broken: bool = False
     """Something could not be recorded of late: calls are answered after their record again, until it can."""
     _under_way: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict[str, set[asyncio.Task[None]]])
+    _answering: list[Callable[[], Written]] = field(default_factory=list[Callable[[], Written]])
     _left: list[Written] = field(default_factory=list[Written])
     _flush: Write | None = None
     _timer: asyncio.TimerHandle | None = None
@@ -42,26 +43,37 @@ class After:
         mine.add(task)
         task.add_done_callback(lambda task: self._done(run, mine, task))
 
-    async def soon(self, left: Written, flush: Write) -> None:
-        """What was left to the next write is flushed by itself, where there is none soon."""
+    async def soon(self, leave: Callable[[], Written], flush: Write) -> None:
+        """The record is left to the next write, and flushed by itself where there is none soon.
+
+        Not before the answer is out: one that was on record and never came would be asked for again as another call.
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
+            left = leave()
             await flush()
             left.result()
             return
-        self._look()
-        self._left.append(left)
+        self._answering.append(leave)
         self._flush = flush
+        loop.call_soon(self._answered)
+        if self._timer is None:
+            self._timer = loop.call_later(SOON, self._begin)
+
+    def _answered(self) -> None:
+        self._look()
+        self._left += [leave() for leave in self._answering]
+        self._answering.clear()
         if len(self._left) >= MANY:
             self._begin()
-        elif self._timer is None:
-            self._timer = loop.call_later(SOON, self._begin)
 
     def _begin(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._answering:
+            self._answered()
         self._look()
         if self._left and self._flush is not None:
             task = asyncio.get_running_loop().create_task(_awaited(self._flush))
@@ -94,7 +106,7 @@ class After:
             await asyncio.wait(tuple(mine))
 
     async def all_settled(self) -> None:
-        if self._left:
+        if self._answering or self._left:
             self._begin()
         while tasks := [*self._flushing, *(task for mine in self._under_way.values() for task in mine)]:
             await asyncio.wait(tasks)

@@ -1,6 +1,6 @@
 """What is written down after its answer was given."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio.lowlevel
@@ -70,9 +70,9 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def left(journal: Journal, call: str) -> Written:
+def left(journal: Journal, call: str) -> Callable[[], Written]:
     said = Resulted(run="r", call=call, tool="look", observation=Observation(content="seen"))
-    return journal.leave(said)
+    return lambda: journal.leave(said)
 
 
 def written(journal: Journal) -> list[str]:
@@ -85,6 +85,9 @@ async def test_what_is_left_is_written_with_the_next_thing_and_before_it(journal
     after, pen = After(), Pen(journal=journal)
     for name in ("a", "b"):
         await after.soon(left(journal, name), pen.flush)
+    journal.flush()
+    assert written(journal) == [], "while the answer is on its way"
+    await anyio.lowlevel.checkpoint()
     assert written(journal) == []
     journal.append(Resulted(run="r", call="c", tool="look", observation=Observation(content="seen")))
     assert written(journal) == ["a", "b", "c"]
@@ -118,8 +121,7 @@ async def test_what_could_not_be_recorded_is_told_and_the_next_answer_waits_for_
     journal: Journal, caplog: pytest.LogCaptureFixture
 ):
     after, pen = After(), Pen(journal=journal)
-    wrong = journal.leave(Spent(call="a", approval_id="nobody gave it"))
-    await after.soon(wrong, pen.flush)
+    await after.soon(lambda: journal.leave(Spent(call="a", approval_id="nobody gave it")), pen.flush)
     await after.soon(left(journal, "b"), pen.flush)
     await after.all_settled()
     assert after.broken
@@ -129,6 +131,6 @@ async def test_what_could_not_be_recorded_is_told_and_the_next_answer_waits_for_
 
 def test_a_journal_that_is_closed_loses_nothing_that_was_left(tmp_path: Path):
     with Journal(tmp_path / "journal.db") as journal:
-        left(journal, "a")
+        left(journal, "a")()
     with Journal(tmp_path / "journal.db") as journal:
         assert written(journal) == ["a"]

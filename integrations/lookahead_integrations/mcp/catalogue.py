@@ -1,7 +1,6 @@
 """What tools there are behind the proxy, as each client was told or would be: what a call is judged by."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
@@ -14,11 +13,10 @@ from lookahead_integrations.mcp.exchange import (
     CLOSED,
     METHOD_NOT_FOUND,
     Call,
-    Client,
     Json,
-    Question,
     RpcError,
     Service,
+    Through,
 )
 
 LIST: Final = "tools/list"
@@ -147,40 +145,7 @@ def _object(value: object) -> Json:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Through:
-    """A client, as another one."""
-
-    client: Client
-
-    @property
-    def key(self) -> str:
-        return self.client.key
-
-    @property
-    def version(self) -> str:
-        return self.client.version
-
-    @property
-    def info(self) -> Json:
-        return self.client.info
-
-    @property
-    def capabilities(self) -> Json:
-        return self.client.capabilities
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self.client.headers
-
-    async def ask(self, questions: Mapping[str, Question], /) -> dict[str, Json]:
-        return await self.client.ask(questions)
-
-    async def tell(self, method: str, params: Json, /) -> None:
-        await self.client.tell(method, params)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Listening(_Through):
+class _Listening(Through):
     """Hears what the server says of its tools."""
 
     catalogue: Catalogue
@@ -192,7 +157,7 @@ class _Listening(_Through):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Silent(_Through):
+class _Silent(Through):
     """Is not disturbed by what we ask for ourselves."""
 
     async def tell(self, method: str, params: Json, /) -> None:

@@ -94,6 +94,39 @@ class Client(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Through:
+    """A client, as somebody on the way to its server passes it on: what is said to it, or by it, can be changed."""
+
+    client: Client
+
+    @property
+    def key(self) -> str:
+        return self.client.key
+
+    @property
+    def version(self) -> str:
+        return self.client.version
+
+    @property
+    def info(self) -> Json:
+        return self.client.info
+
+    @property
+    def capabilities(self) -> Json:
+        return self.client.capabilities
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.client.headers
+
+    async def ask(self, questions: Mapping[str, Question], /) -> dict[str, Json]:
+        return await self.client.ask(questions)
+
+    async def tell(self, method: str, params: Json, /) -> None:
+        await self.client.tell(method, params)
+
+
 def modern(client: Client) -> bool:
     return client.version in MODERN
 

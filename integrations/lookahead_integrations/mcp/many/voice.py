@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from lookahead_integrations.mcp.exchange import META, Client, Json, Question
+from lookahead_integrations.mcp.exchange import META, Json, Question, Through
 from lookahead_integrations.mcp.many.merging import object_of, objects
 from lookahead_integrations.mcp.many.names import MARK, Names
 from lookahead_integrations.mcp.many.uris import Uris
@@ -113,33 +113,12 @@ class Hears(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Voice:
+class Voice(Through):
     """One client, for one server."""
 
-    client: Client
     server: str
     book: Book
     hears: Hears | None = None
-
-    @property
-    def key(self) -> str:
-        return self.client.key
-
-    @property
-    def version(self) -> str:
-        return self.client.version
-
-    @property
-    def info(self) -> Json:
-        return self.client.info
-
-    @property
-    def capabilities(self) -> Json:
-        return self.client.capabilities
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self.client.headers
 
     async def ask(self, questions: Mapping[str, Question], /) -> dict[str, Json]:
         return await self.client.ask({name: self._question(question) for name, question in questions.items()})

@@ -1,44 +1,20 @@
 """A client on the way to its server, where a server may say that its tools have changed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from lookahead_integrations.mcp.exchange import Client, Json, Question
+from lookahead_integrations.mcp.exchange import Client, Json, Through
 from lookahead_integrations.mcp.fencing import plain
 
 CHANGED: Final = "notifications/tools/list_changed"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Listening:
+class Listening(Through):
     """The client, where a server may say that its tools have changed."""
 
-    client: Client
     changed: Callable[[], None]
-
-    @property
-    def key(self) -> str:
-        return self.client.key
-
-    @property
-    def version(self) -> str:
-        return self.client.version
-
-    @property
-    def info(self) -> Json:
-        return self.client.info
-
-    @property
-    def capabilities(self) -> Json:
-        return self.client.capabilities
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self.client.headers
-
-    async def ask(self, questions: Mapping[str, Question], /) -> dict[str, Json]:
-        return await self.client.ask(questions)
 
     async def tell(self, method: str, params: Json, /) -> None:
         if method == CHANGED:

@@ -12,6 +12,7 @@ from lookahead_integrations.mcp.actions import tool_of
 from lookahead_integrations.mcp.exchange import (
     CLOSED,
     METHOD_NOT_FOUND,
+    TOOLS_CHANGED,
     Call,
     Json,
     RpcError,
@@ -20,7 +21,6 @@ from lookahead_integrations.mcp.exchange import (
 )
 
 LIST: Final = "tools/list"
-CHANGED: Final = "notifications/tools/list_changed"
 CLIENTS: Final = 1000
 """So many clients' lists are remembered."""
 TOOLS: Final = 10_000
@@ -151,7 +151,7 @@ class _Listening(Through):
     catalogue: Catalogue
 
     async def tell(self, method: str, params: Json, /) -> None:
-        if method == CHANGED:
+        if method == TOOLS_CHANGED:
             self.catalogue.changed()
         await self.client.tell(method, params)
 

@@ -24,6 +24,15 @@ META: Final = "io.modelcontextprotocol/"
 CLOSED: Final = "lookahead/closed"
 """A notice among ourselves, never on a wire: this client's conversation is over, forget what is kept for its key."""
 
+LISTS: Final[Mapping[str, str]] = {
+    "tools/list": "tools",
+    "prompts/list": "prompts",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+}
+"""Under which name the answer to each of these holds what it lists."""
+TOOLS_CHANGED: Final = "notifications/tools/list_changed"
+
 
 class RpcError(Exception):
     """An error that belongs on the wire, with its code and data as they came from whoever raised it."""

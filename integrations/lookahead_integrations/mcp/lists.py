@@ -12,6 +12,7 @@ from lookahead_integrations.mcp.exchange import (
     CLOSED,
     INVALID_PARAMS,
     LEGACY,
+    LISTS,
     METHOD_NOT_FOUND,
     Call,
     Json,
@@ -26,13 +27,6 @@ SIMULATED: Final = (
     "This server is simulated by Lookahead: what its tools answer is imagined, and nothing that they are asked to do "
     "happens. Each answer says so in its _meta, under lookahead/origin."
 )
-KINDS: Final[Mapping[str, str]] = {
-    "tools/list": "tools",
-    "resources/list": "resources",
-    "resources/templates/list": "resourceTemplates",
-    "prompts/list": "prompts",
-}
-"""Which list each method asks for."""
 _FORMAT: Final = "mcp-lists"
 _PAGES: Final = 1000
 _UNANSWERED: Final = (METHOD_NOT_FOUND, INVALID_PARAMS)
@@ -57,7 +51,7 @@ class Saved:
         held: Json = {"tools": read} if isinstance(read, list) else cast(Json, read) if isinstance(read, dict) else {}
         if isinstance(held.get("result"), dict):
             held = cast(Json, held["result"])
-        lists = {name: _objects(held[name]) for name in KINDS.values() if isinstance(held.get(name), list)}
+        lists = {name: _objects(held[name]) for name in LISTS.values() if isinstance(held.get(name), list)}
         if "tools" not in lists:
             raise ConfigError(
                 f"{path} holds no list of tools; `lookahead proxy --save-tools {path} -- COMMAND` writes one"
@@ -103,7 +97,7 @@ class Kept:
             return {} if self.saved is not None else await self.next(call)
         if call.method in ("initialize", "server/discover"):
             return self._noted(await self._greeting(call))
-        if call.method in KINDS:
+        if call.method in LISTS:
             return await self._list(call)
         return await self.next(call)
 
@@ -129,7 +123,7 @@ class Kept:
     async def _list(self, call: Call) -> Json:
         cursor = call.params.get("cursor")
         if self.saved is not None:
-            result: Json = {KINDS[call.method]: self.saved.lists.get(KINDS[call.method], [])}
+            result: Json = {LISTS[call.method]: self.saved.lists.get(LISTS[call.method], [])}
             if not modern(call.client):
                 return result
             server = self.saved.initialized(LEGACY[-1])["serverInfo"]
@@ -159,7 +153,7 @@ async def collect(service: Service) -> Saved:
         greeting = await service(Call(method="initialize", params=hello, client=client))
         await _notice(service, client, "notifications/initialized")
         lists: dict[str, list[Json]] = {}
-        for method, name in KINDS.items():
+        for method, name in LISTS.items():
             lists[name] = await _all(service, client, method, name)
         return Saved(greeting=greeting, lists={name: rows for name, rows in lists.items() if rows or name == "tools"})
     finally:

@@ -17,8 +17,8 @@ from lookahead.journal import MEMORY, Call, Journal
 from lookahead.redact import shared
 from lookahead.types import Action, Tool
 from lookahead_integrations.mcp.actions import retold
-from lookahead_integrations.mcp.exchange import Json
-from lookahead_integrations.mcp.lists import KINDS, Saved
+from lookahead_integrations.mcp.exchange import LISTS, Json
+from lookahead_integrations.mcp.lists import Saved
 from lookahead_integrations.mcp.modes.acting import TOOL
 from lookahead_integrations.mcp.modes.record import PREFIX
 
@@ -123,9 +123,9 @@ class Recording:
                 continue
             if one.method == "initialize":
                 greeting = one.result
-            rows = one.result.get(KINDS[one.method]) if one.method in KINDS else None
+            rows = one.result.get(LISTS[one.method]) if one.method in LISTS else None
             if isinstance(rows, list):
-                name, first = KINDS[one.method], one.params.get("cursor") is None
+                name, first = LISTS[one.method], one.params.get("cursor") is None
                 lists[name] = [*([] if first else lists.get(name, [])), *cast(list[Json], rows)]
         if not lists.get("tools"):
             lists["tools"] = [_listed(tool) for tool in self.tools] or self._guessed()

@@ -6,8 +6,8 @@ import anyio
 import pytest
 
 from lookahead.policy import Policy
-from lookahead_integrations.mcp.catalogue import CHANGED, Catalogue
-from lookahead_integrations.mcp.exchange import CLOSED, Call, RpcError
+from lookahead_integrations.mcp.catalogue import Catalogue
+from lookahead_integrations.mcp.exchange import CLOSED, TOOLS_CHANGED, Call, RpcError
 from lookahead_integrations.mcp.testing import ScriptedClient, ScriptedService, text, tool
 
 pytestmark = pytest.mark.anyio
@@ -95,8 +95,8 @@ async def test_what_is_told_in_a_subscription_is_heard_and_told_on():
     await names(catalogue, client)
     await catalogue(client.call("subscriptions/listen"))
     server.tools = [tool("b")]
-    await listening[0].tell(CHANGED, {"_meta": {"x": 1}})
-    assert client.told == [(CHANGED, {"_meta": {"x": 1}})]
+    await listening[0].tell(TOOLS_CHANGED, {"_meta": {"x": 1}})
+    assert client.told == [(TOOLS_CHANGED, {"_meta": {"x": 1}})]
     assert await names(catalogue, client) == ["b"]
 
 

@@ -4,16 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from lookahead import __version__
-from lookahead_integrations.mcp.exchange import LEGACY, META, MODERN, Json
+from lookahead_integrations.mcp.exchange import LEGACY, LISTS, META, MODERN, Json
 
 SERVER: Final[Json] = {"name": "lookahead", "version": __version__}
-LISTS: Final = {
-    "tools/list": "tools",
-    "prompts/list": "prompts",
-    "resources/list": "resources",
-    "resources/templates/list": "resourceTemplates",
-    "tasks/list": "tasks",
-}
+MERGED: Final[Mapping[str, str]] = {**LISTS, "tasks/list": "tasks"}
 _GREETING: Final = (
     "Several servers stand behind this one. The name of each tool and each prompt begins with its server's name and "
     "two underscores."

@@ -20,7 +20,7 @@ from lookahead_integrations.mcp.exchange import (
 from lookahead_integrations.mcp.many import merging
 from lookahead_integrations.mcp.many.fan import Fan, first, unknown, why
 from lookahead_integrations.mcp.many.listening import Listening
-from lookahead_integrations.mcp.many.merging import LISTS, object_of, objects
+from lookahead_integrations.mcp.many.merging import MERGED, object_of, objects
 from lookahead_integrations.mcp.many.names import Names, prefixes, room
 from lookahead_integrations.mcp.many.talks import Talks
 from lookahead_integrations.mcp.many.uris import Uris
@@ -29,7 +29,7 @@ from lookahead_integrations.mcp.many.voice import Book, owners
 PAGES: Final = 1000
 _NOT_THERE: Final = (-32002, INVALID_PARAMS, METHOD_NOT_FOUND)
 """What servers answer to an address that they do not know."""
-_NEEDS: Final = {**{kind: kind for kind in LISTS.values()}, "resourceTemplates": "resources"}
+_NEEDS: Final = {**{kind: kind for kind in MERGED.values()}, "resourceTemplates": "resources"}
 """The capability by which a server says that it has such a list."""
 
 
@@ -88,7 +88,7 @@ class Many:
                 return await self._completed(call)
             case "resources/read" | "resources/subscribe" | "resources/unsubscribe":
                 return await self._addressed(call, call.params.get("uri"), lambda uri: call.asking(uri=uri))
-            case method if method in LISTS:
+            case method if method in MERGED:
                 return await self._list(call)
             case method if method.startswith("tasks/"):
                 return await self._task(call)
@@ -113,7 +113,7 @@ class Many:
     async def _list(self, call: Call) -> Json:
         if call.params.get("cursor") is not None:
             raise RpcError(INVALID_PARAMS, "this list has one page: there is no cursor")
-        kind = LISTS[call.method]
+        kind = MERGED[call.method]
         pages: dict[str, list[Json]] = {}
 
         async def walked(key: str) -> Json:
@@ -201,13 +201,13 @@ class Many:
 
     async def _learnt(self, call: Call, method: str) -> None:
         """A list that nobody asked for yet, where something can be found by it alone."""
-        if LISTS[method] in self._listed:
+        if MERGED[method] in self._listed:
             return
         meta = {name: value for name, value in object_of(call.params.get("_meta")).items() if name != "progressToken"}
         try:
             await self._list(Call(method=method, params={"_meta": meta} if meta else {}, client=call.client))
         except RpcError:
-            self._listed.add(LISTS[method])
+            self._listed.add(MERGED[method])
 
     async def _asked(self, call: Call, key: str) -> Json:
         await self.talks.there(call, key)

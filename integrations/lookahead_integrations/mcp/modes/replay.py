@@ -17,8 +17,8 @@ from lookahead.session import CONVERSATIONS
 from lookahead.types import Origin
 from lookahead.wrap import options_of
 from lookahead_integrations.mcp.actions import ORIGIN, action_of, in_era, observation_of, origin_of
-from lookahead_integrations.mcp.exchange import CLOSED, INTERNAL_ERROR, Call, Json, RpcError, Service, modern
-from lookahead_integrations.mcp.lists import KINDS, Kept, Saved
+from lookahead_integrations.mcp.exchange import CLOSED, INTERNAL_ERROR, LISTS, Call, Json, RpcError, Service, modern
+from lookahead_integrations.mcp.lists import Kept, Saved
 from lookahead_integrations.mcp.modes.acting import TOOL
 from lookahead_integrations.mcp.modes.simulate import PASSED, READS, SOURCE, Simulation, Unknown, simulation
 from lookahead_integrations.mcp.recording import Recording, Taken, failed, later, likeness
@@ -147,7 +147,7 @@ class Chain:
     async def __call__(self, call: Call, /) -> Json:
         if call.notice:
             return await self._noticed(call)
-        if call.method in ("initialize", "server/discover", *KINDS):
+        if call.method in ("initialize", "server/discover", *LISTS):
             return await self.lists(call)
         reasons: list[str] = []
         error: Unknown | None = None

@@ -30,6 +30,7 @@ from lookahead_integrations.mcp.catalogue import Catalogue
 from lookahead_integrations.mcp.exchange import (
     CLOSED,
     INVALID_PARAMS,
+    LISTS,
     METHOD_NOT_FOUND,
     Call,
     Json,
@@ -37,7 +38,7 @@ from lookahead_integrations.mcp.exchange import (
     Service,
     modern,
 )
-from lookahead_integrations.mcp.lists import KINDS, Kept, Saved
+from lookahead_integrations.mcp.lists import Kept, Saved
 from lookahead_integrations.mcp.modes.acting import TOOL, Conversations
 from lookahead_integrations.mcp.overlay import Overlaid
 from lookahead_integrations.mcp.overlay.shelf import Gone
@@ -52,7 +53,7 @@ SOURCE: Final = "lookahead/source"
 READS: Final = frozenset(("resources/read", "prompts/get", "completion/complete"))
 PASSED: Final = frozenset(
     {
-        *("initialize", "server/discover", "ping", "logging/setLevel", *KINDS),
+        *("initialize", "server/discover", "ping", "logging/setLevel", *LISTS),
         *("resources/subscribe", "resources/unsubscribe", "subscriptions/listen"),
     }
 )

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from lookahead_integrations.mcp.exchange import Client, Json, Through
+from lookahead_integrations.mcp.exchange import TOOLS_CHANGED, Client, Json, Through
 from lookahead_integrations.mcp.fencing import plain
-
-CHANGED: Final = "notifications/tools/list_changed"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -17,7 +15,7 @@ class Listening(Through):
     changed: Callable[[], None]
 
     async def tell(self, method: str, params: Json, /) -> None:
-        if method == CHANGED:
+        if method == TOOLS_CHANGED:
             self.changed()
         await self.client.tell(method, params)
 
@@ -27,7 +25,7 @@ class Quiet(Listening):
     """The client, for a list that it did not ask for, and whose progress is none of its business."""
 
     async def tell(self, method: str, params: Json, /) -> None:
-        if method == CHANGED:
+        if method == TOOLS_CHANGED:
             await super().tell(method, params)
 
 

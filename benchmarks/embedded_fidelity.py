@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import get_args
 
 import anyio
-from embedded_scenes import STRICT, Forced, Real, closed, foreign, fresh, steps
+from embedded_scenes import closed, fresh
 
 from lookahead.errors import ConfigError, NotMyWorld
 from lookahead.evaluate.baselines import AlwaysEmpty, CopyLast, NearestRecorded
@@ -26,6 +26,9 @@ from lookahead.evaluate.outcomes import DEPTHS, Outcome, depth
 from lookahead.evaluate.report import to_html, to_json
 from lookahead.evaluate.report.words import figure_text
 from lookahead.evaluate.splits import answered, divided, of_all, share
+from lookahead.evaluate.transitions import Transition
+from lookahead.train.small.example import Example
+from lookahead.train.small.real import STRICT, Forced, Real, foreign, steps
 from lookahead.types import Environment
 from lookahead.worlds.embedded.foretelling import Foretell
 from lookahead.worlds.embedded.scene import Kind
@@ -108,14 +111,14 @@ async def _forced(world: Environment, real: Sequence[Real]) -> Measurement:
     return await measure(world, (one.transition for one in real), rules=STRICT, at_once=AT_ONCE)
 
 
-def _recorded(given: argparse.Namespace) -> Iterator:  # pyright: ignore
+def _recorded(given: argparse.Namespace) -> Iterator[Transition]:
     """Episodes of other seeds, in which nearest-recorded looks things up."""
     for kind in given.kinds:
         name = "shell-a" if kind == "shell" else kind
         yield from (one.transition for one in steps(fresh(name, given.recorded, 0, given.data)))
 
 
-async def _abstained(mind: Foretell, examples: Sequence) -> str:  # pyright: ignore
+async def _abstained(mind: Foretell, examples: Sequence[Example]) -> str:
     world = EmbeddedWorld(engine=mind)
     asked = silent = 0
     for state, action in foreign(examples):

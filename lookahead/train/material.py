@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lookahead.domains import Domain
+from lookahead.domains.base import ASKED
 from lookahead.errors import ConfigError
 from lookahead.train import samples
 from lookahead.train.config import TrainConfig
@@ -24,13 +25,20 @@ class Material:
     """Names the content of its files."""
 
     def texts(self) -> Iterator[str]:
-        """All that a model will read, for a tokenizer to be made of; each system prompt once."""
+        """All that a model will read, for a tokenizer to be made of; each system prompt once.
+
+        Not only what is said, but who says it, and what a later stage asks: words that are cut into letters, because
+        the first stage never meets them, would be most of what a small model hears when it is asked.
+        """
         known: set[str] = set()
         for trajectory in self.trajectories:
             for one in samples.chat(trajectory):
                 if one.role != "system" or one.content not in known:
                     yield one.content
                 known.update((one.content,) if one.role == "system" else ())
+                yield one.role
+                if one.role == "user":
+                    yield ASKED
 
 
 def material(config: TrainConfig) -> Material:

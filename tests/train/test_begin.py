@@ -1,11 +1,16 @@
 """What a stage begins with, and what of it is trained."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+import train_pools
+
+from lookahead.domains.base import ASKED
 from lookahead.errors import ConfigError
-from lookahead.train import begin
+from lookahead.train import begin, chat
 from lookahead.train.config import CptConfig, RlConfig, SftConfig
 from lookahead.train.libraries import torch, transformers
+from lookahead.train.material import Question, material
 
 TINY = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "head_dim": 16}
 
@@ -138,3 +143,16 @@ def test_what_nobody_says_follows_from_the_model():
     assert not begin.thinks(SftConfig(), small)
     assert begin.shows_empty_thought(SftConfig(thinking=False), large) is False
     assert begin.shows_empty_thought(SftConfig(), small) is None
+
+
+def test_a_tokenizer_made_of_a_pool_knows_the_words_of_the_questions_that_later_stages_ask(tmp_path: Path):
+    # The first stage hears no question; cut into letters, one would be longer than all that a small model knows.
+    pool = material(CptConfig(data=(train_pools.pool(tmp_path / "pool.jsonl"),)))
+    tokenizer = begin.new_tokenizer(pool.texts(), 1024)
+    tokenizer.chat_template = chat.template(instructed=False)
+
+    asked = chat.question(chat.ready(tokenizer), Question(trajectory=pool.trajectories[0], index=0).messages)
+
+    pieces = [tokenizer.decode([token]) for token in asked]
+    assert {word.strip(".,") for word in ASKED.split() if word.strip(".,").isalpha()} <= set(pieces)
+    assert {"user", "assistant"} <= set(pieces)

@@ -50,7 +50,7 @@ conformance: ready ## The official MCP conformance suite through the proxy (ARGS
 train-small: ready ## The small world model that ships, from nothing: data, training, export (two cores, 90 minutes)
 	$(BIN)/lookahead train small --out small $(ARGS)
 
-train-gpu: ready ## A larger one, where a GPU is at hand (compare the two with benchmarks/embedded_fidelity.py --weights)
+train-gpu: ready ## A larger one, where a GPU is at hand (then: lookahead train promote small-gpu/weights --into DIR)
 	$(BIN)/lookahead train small --out small-gpu --size 30M --share 20 --minutes 20 --device cuda $(ARGS)
 
 soak: ready ## The long leg of the stateful tests

@@ -17,33 +17,60 @@ EVERY: Final = 0.5
 SELDOM: Final = 30.0
 
 
-class Counting:
-    """Says how far it is: one line that is written over on a terminal, now and then a line elsewhere."""
+class Telling:
+    """How far something is: one line that is written over on a terminal, now and then a line elsewhere."""
 
-    def __init__(self, what: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._what, self._clock = what, clock
-        self._began = self._said = clock()
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said = clock()
         self._live = sys.stderr.isatty()
+        self._shown = False
+
+    def now(self, line: Callable[[], str]) -> None:
+        """Where enough time has gone by since the last word."""
+        now = self._clock()
+        if now - self._said >= (EVERY if self._live else SELDOM):
+            self._said, self._shown = now, True
+            self._write(line(), end="" if self._live else "\n")
+
+    def done(self, line: Callable[[], str], *, always: bool = False) -> None:
+        """The last word, where there was one before."""
+        if self._shown or always:
+            self._write(line(), end="\n")
+        self._shown = False
+
+    def _write(self, line: str, *, end: str) -> None:
+        sys.stderr.write(f"\r{line:<78}{end}" if self._live else f"{line}{end}")
+        sys.stderr.flush()
+
+
+class Counting:
+    """Says how much was asked, and how much of it is right. `of` is how much there is, where that is known."""
+
+    def __init__(self, what: str, *, of: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what, self._of, self._clock = what, of, clock
+        self._began = clock()
+        self._telling = Telling(clock=clock)
         self.count = self.good = 0
 
     def __call__(self, right: bool) -> None:
         self.count += 1
         self.good += right
-        now = self._clock()
-        if now - self._said >= (EVERY if self._live else SELDOM):
-            self._said = now
-            self._write(end="" if self._live else "\n")
+        self._telling.now(self._line)
 
     def done(self) -> None:
         """The last word, where there was one before."""
-        if self._said != self._began:
-            self._write(end="\n")
+        self._telling.done(self._line)
 
-    def _write(self, *, end: str) -> None:
+    def _line(self) -> str:
         speed = self.count / max(1e-9, self._clock() - self._began)
-        line = f"{self._what}: {self.count} so far, {self.good / self.count:.1%} right, {speed:.1f} a second"
-        sys.stderr.write(f"\r{line:<78}{end}" if self._live else f"{line}{end}")
-        sys.stderr.flush()
+        far = f"{self.count:,} of {self._of:,}" if self._of else f"{self.count} so far"
+        left = f", {self._left(speed)}" if 0 < self.count < self._of else ""
+        return f"{self._what}: {far}, {self.good / max(1, self.count):.1%} right, {speed:.1f} a second{left}"
+
+    def _left(self, speed: float) -> str:
+        seconds = (self._of - self.count) / max(1e-9, speed)
+        return f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left"
 
 
 def run_to_the_end(work: Callable[[], Awaitable[object]]) -> bool:

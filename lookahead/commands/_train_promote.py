@@ -9,29 +9,41 @@ from lookahead.errors import ConfigError
 from lookahead.show import safe
 
 EXAMPLE: Final = """\
-Both are measured on the pool that no stage learns from:
-  lookahead eval fidelity --world http://HOST/v1#MODEL pools/promotion.jsonl \\
-      --outcomes after.jsonl
+Of checkpoints the outcomes are given, measured with lookahead eval fidelity
+--outcomes FILE on the pool that no stage learns from. Weights of the small
+world model (train small) are measured here, on calls really made for that.
 
 exit codes: 0 it is in use, 1 error, 2 it is not better, and why
 
-example:
+examples:
   lookahead train promote runs/rl/model --before before.jsonl \\
       --after after.jsonl --pools pools --html promotion.html
+  lookahead train promote small/weights --instead-of shipped --into mine
 """
+MODELS: Final = "models"
 RIGHT: Final = ("whole", "exact", "normalised")
 
 
 def register(subparsers: Any) -> None:
     summary = "put a checkpoint into use where it is shown to be better"
-    parser = subparsers.add_parser("promote", help=summary, description=f"{summary.capitalize()}.", epilog=EXAMPLE)
+    parser = subparsers.add_parser(
+        "promote",
+        help=summary,
+        description=f"{summary.capitalize()}.",
+        epilog=EXAMPLE,
+        usage="lookahead train promote MODEL [options]",
+    )
     say = parser.add_argument
-    say("model", nargs="?", metavar="MODEL", help="the new checkpoint's folder")
-    say("--models", default="models", metavar="DIR", help="where `current` links to what is in use (models)")
+    say("model", nargs="?", metavar="MODEL", help=argparse.SUPPRESS)
+    say("--models", metavar="DIR", help="where `current` links to what is in use (models)")
     say("--before", metavar="FILE", help="outcomes of the checkpoint in use")
     say("--after", metavar="FILE", help="outcomes of the new one, on the same transitions")
     say("--pools", metavar="DIR", help="the pools, which prove that neither has seen them")
-    say("--right", choices=RIGHT, default="whole", help="what counts as right (whole)")
+    say("--instead-of", metavar="DIR", help="small weights in use (--into's, else `shipped`)")
+    say("--into", metavar="DIR", help="where small weights go; those there are kept beside")
+    say("--episodes", type=_count, metavar="N", help="of each kind, really made for small weights (25)")
+    say("--seed", type=int, metavar="N", help="of these, where not drawn by both weights")
+    say("--right", choices=RIGHT, default="whole", metavar="WHAT", help="whole, exact or normalised (whole)")
     say("--dry-run", action="store_true", help="say what would be, and change nothing")
     say("--first", action="store_true", help="nothing is in use yet, so nothing is compared")
     say("--back", nargs="?", type=int, const=0, metavar="N", help="go back one promotion, or to number N")
@@ -40,9 +52,19 @@ def register(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def _count(text: str) -> int:
+    from lookahead.commands._measuring import positive
+
+    return positive(int)(text)
+
+
 def run(args: argparse.Namespace) -> int:
+    from lookahead.commands._promoting import is_small, promote_small
     from lookahead.train.current import Current
 
+    if is_small(args):
+        return promote_small(args)
+    args.models = args.models or MODELS
     models = Current(args.models)
     if args.history:
         return _history(args, models)

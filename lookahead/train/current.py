@@ -130,14 +130,14 @@ class Current:
         place = self.folder / _name(number)
         place.mkdir()
         (place / MODEL).symlink_to(path, target_is_directory=True)
-        _written(place / REPORT, report)
-        _written(place / RECORD, made.model_dump_json(indent=1) + "\n")
-        _flushed(place)
+        written(place / REPORT, report)
+        written(place / RECORD, made.model_dump_json(indent=1) + "\n")
+        flushed(place)
         beside = self.folder / f".{LINK}.{os.getpid()}"
         beside.unlink(missing_ok=True)
         beside.symlink_to(place.name, target_is_directory=True)
         os.replace(beside, self.folder / LINK)
-        _flushed(self.folder)
+        flushed(self.folder)
         return made
 
     def _chain(self) -> Iterator[Promotion]:
@@ -193,14 +193,16 @@ def _name(number: int) -> str:
     return f"{number:04d}"
 
 
-def _written(path: Path, text: str) -> None:
+def written(path: Path, text: str) -> None:
+    """A file that is on the disk."""
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _flushed(folder: Path) -> None:
+def flushed(folder: Path) -> None:
+    """The names in a folder are on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -44,7 +44,7 @@ def load(folder: Traversable | None = None, *, engine: Which = "auto", threads: 
     missing or is not the one that was written.
     """
     chosen = _chosen(engine)
-    place = folder if folder is not None else files("lookahead.models.embedded") / "weights"
+    place = folder if folder is not None else packaged_folder()
     about = _about(place, packaged=folder is None)
     shape = Shape.of(about["model"])
     tokens = Tokens.read(_checked(place, TOKENS, about, packaged=folder is None).decode())
@@ -60,7 +60,27 @@ def load(folder: Traversable | None = None, *, engine: Which = "auto", threads: 
 
         archive = _checked(place, ARCHIVE, about, packaged=folder is None)
         ready = numpy.engine(archive, shape, known=len(tokens))
-    return Loaded(engine=ready, tokens=tokens, about=about, name=f"embedded:{_named(about)}")
+    return Loaded(engine=ready, tokens=tokens, about=about, name=name_of(about))
+
+
+def check(folder: Traversable | None = None) -> Mapping[str, Any]:
+    """What a folder says of itself, where all of its files are there as they were written: also those that the engine
+    at hand does not read. Raises `ConfigError`."""
+    place = folder if folder is not None else packaged_folder()
+    about = _about(place, packaged=folder is None)
+    for name in (TOKENS, GRAPH, ARCHIVE):
+        _checked(place, name, about, packaged=folder is None)
+    return about
+
+
+def packaged_folder() -> Traversable:
+    """The weights that come with Lookahead."""
+    return files("lookahead.models.embedded") / "weights"
+
+
+def name_of(about: Mapping[str, Any]) -> str:
+    """By the weights, whichever engine runs them."""
+    return f"embedded:{digest(json.dumps(about['digests'], sort_keys=True).encode())[:12]}"
 
 
 def digest(content: bytes) -> str:
@@ -109,8 +129,3 @@ def _read(place: Traversable, name: str, *, packaged: bool) -> bytes:
 
 def _next(packaged: bool) -> str:
     return _AGAIN if packaged else "lookahead train small --out FOLDER"
-
-
-def _named(about: Mapping[str, Any]) -> str:
-    """By the weights, whichever engine runs them."""
-    return digest(json.dumps(about["digests"], sort_keys=True).encode())[:12]

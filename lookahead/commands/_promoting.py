@@ -25,7 +25,7 @@ def is_small(args: argparse.Namespace) -> bool:
     """Whether MODEL is a folder of small weights. `ConfigError` for options that do not go with what it is."""
     given = [name for name in HERE if getattr(args, name) is not None]
     if args.model is not None:
-        from lookahead.train.small.placing import is_weights
+        from lookahead.models.embedded.weights import is_weights
 
         model = Path(args.model)
         if is_weights(model):
@@ -51,7 +51,7 @@ def _is_given(value: object) -> bool:
 
 def promote_small(args: argparse.Namespace) -> int:
     from lookahead.commands._reporting import put
-    from lookahead.models.embedded.weights import check
+    from lookahead.models.embedded.weights import check, name_of
     from lookahead.train.small import contest, learned
     from lookahead.train.small.placing import check_place, kept_as, placed
     from lookahead.worlds.embedded.scene import KINDS
@@ -59,14 +59,14 @@ def promote_small(args: argparse.Namespace) -> int:
     new, into = Path(args.model), None if args.into is None else Path(args.into)
     if into is None and not args.dry_run:
         raise ConfigError("where to? --into DIR puts the new weights there if they are better; or say --dry-run")
-    place = _in_use(args.instead_of, into)
-    abouts = (check(place), check(new))
-    sides = (_side(place), _side(new))
-    names = sides[0].mind.name, sides[1].mind.name
-    if names[0] == names[1]:
+    place, checkout = _in_use(args.instead_of, into)
+    abouts = (check(place, readable=checkout is None), check(new))
+    names = name_of(abouts[0]), name_of(abouts[1])
+    if names[0] == names[1] and checkout is None:
         raise ConfigError(f"{new} and {_called(place)} are the same weights, {names[0]}")
     if into is not None:
         check_place(into, names[0])
+    sides = (_side(place, names[0], checkout), _side(new, names[1]))
     seen = {side.name: learned.learned(about, side.name) for side, about in zip(sides, abouts, strict=True)}
     parts = learned.drawn(KINDS, args.episodes or contest.EPISODES, names, args.seed)
     proof = learned.proved(parts, seen)
@@ -76,7 +76,7 @@ def promote_small(args: argparse.Namespace) -> int:
     try:
         ground = _made(contest.executed, parts)
         for side, one in zip(sides, asked, strict=True):
-            if not _ask(contest.ask, side, ground, one, args.right):
+            if not _ask(side, ground, one, args.right):
                 return _stopped()
     except KeyboardInterrupt:
         return _stopped()
@@ -95,33 +95,40 @@ def promote_small(args: argparse.Namespace) -> int:
     return 0
 
 
-def _in_use(said: str | None, into: Path | None) -> Path | None:
-    """The folder of the weights in use; None for those that come with Lookahead."""
-    from lookahead.train.small.placing import is_weights
+def _in_use(said: str | None, into: Path | None) -> tuple[Path | None, Path | None]:
+    """The folder of the weights in use, None for those that come with Lookahead; and the checkout whose code runs
+    them, None for this one."""
+    from lookahead.models.embedded.weights import is_weights
+    from lookahead.train.small.earlier import is_checkout, weights_of
 
     if said == SHIPPED:
-        return None
+        return None, None
     if said is None:
-        return into if into is not None and is_weights(into) else None
-    if not is_weights(Path(said)):
-        raise ConfigError(
-            f"--instead-of {said}: there are no weights of the small world model (world.onnx, world.npz, tokens.json, "
-            f"about.json); name a folder that holds them, or {SHIPPED}"
-        )
-    return Path(said)
+        return (into if into is not None and is_weights(into) else None), None
+    if is_weights(Path(said)):
+        return Path(said), None
+    if is_checkout(Path(said)):
+        return weights_of(Path(said)), Path(said)
+    raise ConfigError(
+        f"--instead-of {said}: there are no weights of the small world model (world.onnx, world.npz, tokens.json, "
+        f"about.json); name a folder that holds them, a checkout of Lookahead, or {SHIPPED}"
+    )
 
 
 def _called(place: Path | None) -> str:
     return "what comes with Lookahead" if place is None else str(place)
 
 
-def _side(place: Path | None) -> "Side":
+def _side(place: Path | None, weights: str, checkout: Path | None = None) -> "Side":
     from lookahead.models.embedded.weights import load
-    from lookahead.train.small.contest import Side
+    from lookahead.train.small.contest import here
+    from lookahead.train.small.earlier import there
     from lookahead.worlds.embedded.shipped import trained
 
-    mind = trained(load(place))
-    return Side(name=f"{_called(place)} ({mind.name.rpartition(':')[2]})", mind=mind)
+    name = f"{_called(checkout or place)} ({weights.rpartition(':')[2]})"
+    if checkout is not None:
+        return there(name, weights, checkout)
+    return here(name, trained(load(place)))
 
 
 def _made(execute: Callable[..., "Ground"], parts: Any) -> "Ground":
@@ -142,7 +149,7 @@ def _made(execute: Callable[..., "Ground"], parts: Any) -> "Ground":
     return execute(parts, made)
 
 
-def _ask(ask: Callable[..., Any], side: "Side", ground: "Ground", into: Any, right: str) -> bool:
+def _ask(side: "Side", ground: "Ground", into: Any, right: str) -> bool:
     from lookahead.commands._measuring import Counting, run_to_the_end
 
     counting = Counting(safe(side.name), of=len(ground.real))
@@ -150,7 +157,7 @@ def _ask(ask: Callable[..., Any], side: "Side", ground: "Ground", into: Any, rig
     def said(outcome: object) -> None:
         counting(getattr(outcome, right))
 
-    ended = run_to_the_end(partial(ask, side, ground, into, said))
+    ended = run_to_the_end(partial(side.ask, ground, into, said))
     counting.done()
     return ended
 

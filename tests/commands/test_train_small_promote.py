@@ -12,7 +12,7 @@ from lookahead.commands import _promoting
 from lookahead.models.embedded.weights import check, name_of
 from lookahead.testing import ScriptedForeteller
 from lookahead.train.small import contest
-from lookahead.train.small.contest import Side
+from lookahead.train.small.contest import Side, here
 from lookahead.train.small.learned import drawn
 from lookahead.train.small.recipe import Part
 from lookahead.worlds.embedded import scene
@@ -50,13 +50,13 @@ def knowing(monkeypatch: pytest.MonkeyPatch, two: tuple[Path, Path]) -> None:
         for branch in example.branches
     }
 
-    def side(place: Path | None) -> Side:
+    def side(place: Path | None, weights: str, checkout: Path | None = None) -> Side:
         known = place == two[1]
         mind = ScriptedForeteller(
             script=lambda text, action: script[text, action] if known else Program(ending="0", result="OK"),
-            name=name_of(check(place)),
+            name=weights,
         )
-        return Side(name=str(place), mind=mind)
+        return here(str(place), mind)
 
     monkeypatch.setattr(_promoting, "_side", side)
 

@@ -63,14 +63,24 @@ def load(folder: Traversable | None = None, *, engine: Which = "auto", threads: 
     return Loaded(engine=ready, tokens=tokens, about=about, name=name_of(about))
 
 
-def check(folder: Traversable | None = None) -> Mapping[str, Any]:
+def check(folder: Traversable | None = None, *, readable: bool = True) -> Mapping[str, Any]:
     """What a folder says of itself, where all of its files are there as they were written: also those that the engine
-    at hand does not read. Raises `ConfigError`."""
+    at hand does not read, and with `readable=False` also where another version of Lookahead reads them. Raises
+    `ConfigError`."""
     place = folder if folder is not None else packaged_folder()
-    about = _about(place, packaged=folder is None)
+    about = _about(place, packaged=folder is None, readable=readable)
     for name in (TOKENS, GRAPH, ARCHIVE):
         _checked(place, name, about, packaged=folder is None)
     return about
+
+
+def is_weights(folder: Traversable) -> bool:
+    """Whether a folder is one of small weights, be it that something in it is missing."""
+    if not folder.is_dir():
+        return False
+    if (folder / GRAPH).is_file() or (folder / ARCHIVE).is_file():
+        return True
+    return (folder / ABOUT).is_file() and (folder / TOKENS).is_file() and not (folder / "config.json").is_file()
 
 
 def packaged_folder() -> Traversable:
@@ -97,7 +107,7 @@ def _chosen(engine: Which) -> Literal["onnxruntime", "numpy"]:
     return engine
 
 
-def _about(place: Traversable, *, packaged: bool) -> Mapping[str, Any]:
+def _about(place: Traversable, *, packaged: bool, readable: bool = True) -> Mapping[str, Any]:
     text = _read(place, ABOUT, packaged=packaged)
     try:
         about: Any = json.loads(text)
@@ -106,7 +116,7 @@ def _about(place: Traversable, *, packaged: bool) -> Mapping[str, Any]:
     said: Mapping[str, Any] = cast("dict[str, Any]", about) if isinstance(about, dict) else {}
     if not isinstance(said.get("digests"), dict) or not isinstance(said.get("model"), dict):
         raise ConfigError(f"{place / ABOUT} says nothing of a small world model. Next: {_next(packaged)}")
-    if said.get("format") != FORMAT:
+    if readable and said.get("format") != FORMAT:
         raise ConfigError(
             f"{place} is in format {said.get('format')!r}, and this version reads {FORMAT}. Next: {_next(packaged)}"
         )

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from lookahead import __version__
 from lookahead.errors import ConfigError, LookaheadError, NotMyWorld, WorldError, boundary
@@ -37,15 +38,6 @@ Made: TypeAlias = Callable[[Kind, int, int], object]
 """Told on the way: of this kind so many episodes, and calls."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """One of the two."""
-
-    name: str
-    """As the report calls it."""
-    mind: Foretell
-
-
 @dataclass(kw_only=True)
 class Ground:
     """What was really done, and what is asked about it."""
@@ -63,6 +55,29 @@ class Asked:
     silent: int = 0
     """About so many of the calls that are none of its world it said nothing."""
     seconds: float = 0.0
+
+
+class Ask(Protocol):
+    """Asks about every call, and counts about how many of those that are none of its world nothing is said."""
+
+    async def __call__(
+        self, ground: Ground, into: Asked, progress: Callable[[Outcome], object] | None = None, /
+    ) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two."""
+
+    name: str
+    """As the report calls it."""
+    weights: str
+    ask: Ask
+
+
+def here(name: str, mind: Foretell) -> Side:
+    """Weights that this version runs."""
+    return Side(name=name, weights=mind.name, ask=partial(_ask, mind))
 
 
 def at_hand(kinds: Sequence[Kind]) -> None:
@@ -101,23 +116,24 @@ def _examples(part: Part) -> Generator[Example]:
     yield from part.examples()
 
 
-async def ask(side: Side, ground: Ground, into: Asked, progress: Callable[[Outcome], object] | None = None) -> None:
-    """Ask about every call, told the true scene before it, and whether it keeps silent about what is none of its world.
+async def _ask(
+    mind: Foretell, ground: Ground, into: Asked, progress: Callable[[Outcome], object] | None = None
+) -> None:
+    """It is told the true scene before each call.
 
     It answers whatever its confidence: being unsure is no merit where the rule counts what is right.
     """
     began = time.monotonic()
     await measure(
-        Forced(EmbeddedWorld(engine=side.mind, floor=0), 0.0),
+        Forced(EmbeddedWorld(engine=mind, floor=0), 0.0),
         (one.transition for one in ground.real),
-        name=side.name,
         rules=STRICT,
         at_once=AT_ONCE,
         progress=progress,
         into=into.measured,
     )
     into.seconds = time.monotonic() - began
-    world = EmbeddedWorld(engine=side.mind)
+    world = EmbeddedWorld(engine=mind)
 
     async def strange(call: tuple[State, Action]) -> None:
         try:
@@ -145,7 +161,7 @@ def decided(
     found = judge(before, after, unseen=unseen, right=right, names=(sides[0].name, sides[1].name))
     made_of: Mapping[str, Any] = {
         **found.report.made_of,
-        "weights": [side.mind.name for side in sides],
+        "weights": [side.weights for side in sides],
         "seed": parts[0].seed,
         "episodes of each kind": parts[0].episodes,
         "calls": len(ground.real),

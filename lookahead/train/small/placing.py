@@ -10,6 +10,7 @@ it, and the two change places in one step (where the system has none, by two ren
 
 import ctypes
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Generator, Mapping
@@ -19,22 +20,12 @@ from typing import Any, Final
 
 from lookahead.errors import ConfigError
 from lookahead.evaluate.report import Report, to_html, to_json, to_markdown
-from lookahead.models.embedded.weights import ABOUT, ARCHIVE, GRAPH, TOKENS, check, name_of
+from lookahead.models.embedded.weights import ABOUT, ARCHIVE, GRAPH, TOKENS, check, is_weights, name_of
 from lookahead.train.current import flushed, written
-from lookahead.train.small.export import tell
 
 FILES: Final = (GRAPH, ARCHIVE, TOKENS, ABOUT)
 _EXCHANGE: Final = 2
 _HERE: Final = -100  # AT_FDCWD: names are taken from the working directory
-
-
-def is_weights(folder: Path) -> bool:
-    """Whether a folder is one of small weights, be it that something in it is missing."""
-    if not folder.is_dir():
-        return False
-    if (folder / GRAPH).exists() or (folder / ARCHIVE).exists():
-        return True
-    return (folder / ABOUT).exists() and (folder / TOKENS).exists() and not (folder / "config.json").exists()
 
 
 def check_place(into: Path, instead_of: str) -> None:
@@ -47,7 +38,7 @@ def check_place(into: Path, instead_of: str) -> None:
         return
     if not is_weights(into):
         raise ConfigError(f"--into {into} holds something that is no weights: name another folder")
-    if (there := name_of(check(into))) != instead_of:
+    if (there := name_of(check(into, readable=False))) != instead_of:
         raise ConfigError(
             f"--into {into} holds {there}, and the new ones are measured against {instead_of}: "
             f"measure them against what is there, with --instead-of {into}"
@@ -71,7 +62,10 @@ def placed(new: Path, into: Path, report: Report, facts: Mapping[str, Any], *, m
                 shutil.copyfile(new / name, beside / name)
             if name_of(check(beside)) != measured:
                 raise ConfigError(f"{new} was changed since it was measured: measure it again")
-            tell(beside, {"promotion": dict(facts)})
+            about = json.dumps(
+                {**check(beside), "promotion": dict(facts)}, indent=1, sort_keys=True, ensure_ascii=False
+            )
+            written(beside / ABOUT, about + "\n")
             for name in FILES:
                 flushed(beside / name)
             flushed(beside)
@@ -93,7 +87,7 @@ def _put(beside: Path, into: Path) -> None:
     if not into.exists() or not any(into.iterdir()):
         os.replace(beside, into)  # an empty folder is no hindrance
         return
-    kept = kept_as(into, name_of(check(into)))
+    kept = kept_as(into, name_of(check(into, readable=False)))
     shutil.rmtree(kept, ignore_errors=True)  # the same weights, from an earlier time
     if _exchanged(beside, into):
         os.replace(beside, kept)

@@ -10,7 +10,7 @@ from lookahead.evaluate.report import to_html, to_markdown
 from lookahead.testing import ScriptedForeteller
 from lookahead.train.promote import Judgement, Unseen
 from lookahead.train.small import contest, server
-from lookahead.train.small.contest import Asked, Ground, Side, ask, at_hand, decided, executed
+from lookahead.train.small.contest import Asked, Ground, at_hand, decided, executed, here
 from lookahead.train.small.recipe import Part
 from lookahead.worlds.embedded.foretelling import Said, certain
 from lookahead.worlds.embedded.program import Program
@@ -52,12 +52,12 @@ class Knowing:
 
 async def judged(before: Knowing, after: Knowing, ground: Ground) -> Judgement:
     sides = tuple(
-        Side(name=name, mind=ScriptedForeteller(script=one, name=f"embedded:{name}"))
+        here(name, ScriptedForeteller(script=one, name=f"embedded:{name}"))
         for name, one in (("old", before), ("new", after))
     )
     asked = Asked(), Asked()
     for side, one in zip(sides, asked, strict=True):
-        await ask(side, ground, one)
+        await side.ask(ground, one)
     return decided((sides[0], sides[1]), asked, ground, unseen=PROVED, parts=PARTS)
 
 
@@ -102,12 +102,12 @@ async def test_a_model_that_breaks_is_an_error_and_not_a_worse_model(
 
     asked = Asked(), Asked()
     sides = (
-        Side(name="old", mind=ScriptedForeteller(script=Knowing(truth=truth))),
-        Side(name="new", mind=ScriptedForeteller(script=breaks)),
+        here("old", ScriptedForeteller(script=Knowing(truth=truth))),
+        here("new", ScriptedForeteller(script=breaks)),
     )
     small = Ground(real=ground.real[:20])
     for side, one in zip(sides, asked, strict=True):
-        await ask(side, small, one)
+        await side.ask(small, one)
     with pytest.raises(ConfigError, match=r"new answers nothing: .*ZeroDivisionError"):
         decided(sides, asked, small, unseen=PROVED, parts=PARTS)
 

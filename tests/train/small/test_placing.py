@@ -10,9 +10,9 @@ from small_weights import weights
 
 from lookahead.errors import ConfigError
 from lookahead.evaluate.report import Report, read_report
-from lookahead.models.embedded.weights import check, load, name_of
+from lookahead.models.embedded.weights import check, is_weights, load, name_of
 from lookahead.train.small import placing
-from lookahead.train.small.placing import FILES, check_place, is_weights, kept_as, placed
+from lookahead.train.small.placing import FILES, check_place, kept_as, placed
 
 REPORT = Report(kind="promotion", title="Promotion of new: yes")
 

@@ -12,6 +12,8 @@ from lookahead.errors import ConfigError
 
 _KNOWN: Final = ("accelerate", "datasets", "peft", "safetensors", "tokenizers", "torch", "transformers", "trl")
 _FURTHER: Final = {"pyplot": "matplotlib.figure"}
+_PARTS: Final = {"safetensors": "safetensors.torch"}
+"""What is used of a library and does not come by naming it, unless another library happened to load it."""
 INSTALL: Final = 'pip install "lookahead-agents[train]"'
 
 
@@ -19,6 +21,8 @@ def __getattr__(name: str) -> Any:
     if name not in (*_KNOWN, *_FURTHER):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
+        if name in _PARTS:
+            import_module(_PARTS[name])
         return import_module(_FURTHER.get(name, name))
     except ImportError as cause:
         missing = cause.name or name

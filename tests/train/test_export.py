@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +166,9 @@ def test_the_help_fits_on_a_screen(capsys: pytest.CaptureFixture[str]):
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
     assert lines[-1].strip().startswith("lookahead train export")
+
+
+def test_the_weights_are_written_where_no_other_library_has_loaded_what_writes_them():
+    program = "from lookahead.train.libraries import safetensors; print(safetensors.torch.save_file.__name__)"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert said.stdout == "save_file\n", said.stderr

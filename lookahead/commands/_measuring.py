@@ -58,9 +58,9 @@ class Counting:
         self.good += right
         self._telling.now(self._line)
 
-    def done(self) -> None:
+    def done(self, *, always: bool = False) -> None:
         """The last word, where there was one before."""
-        self._telling.done(self._line)
+        self._telling.done(self._line, always=always)
 
     def _line(self) -> str:
         speed = self.count / max(1e-9, self._clock() - self._began)

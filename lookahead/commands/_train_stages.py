@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
 from lookahead.commands._listing import emit, table
+from lookahead.commands._measuring import Counting
 from lookahead.show import safe
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ def run_all(args: argparse.Namespace) -> int:
 
     names = ("data", "out", "init", "teacher", "judge", "tuning", "measured", "models", "seed")
     said = {name: value for name in names if (value := getattr(args, name))}
-    summary = main(AllConfig.read(args.config, said))
+    config = AllConfig.read(args.config, said)
+    summary = main(config, say=_say, count=_counted) if _first_of_all() else main(config)
     if args.json:
         emit("train.all", summary.model_dump(mode="json"))
     else:
@@ -172,6 +174,22 @@ def run_all(args: argparse.Namespace) -> int:
     if summary.interrupted:
         return INTERRUPTED
     return 2 if summary.promoted is False else 0
+
+
+def _say(text: str) -> None:
+    print(safe(text, 1000), file=sys.stderr, flush=True)
+
+
+def _counted(name: str, calls: int) -> Callable[[bool], object]:
+    """How far the measuring of a checkpoint is: one line, which ends with the last call."""
+    counting = Counting(f"{name}, measured", of=calls)
+
+    def tell(right: bool) -> None:
+        counting(right)
+        if counting.count == calls:
+            counting.done(always=True)
+
+    return tell
 
 
 def _sum(summary: "Summary") -> None:
@@ -195,6 +213,7 @@ def _sum(summary: "Summary") -> None:
         print("Not promoted:")
         for why in summary.why_not:
             print(f"  {safe(why)}")
+        print(f"In use still: {safe(summary.in_use or 'nothing')}")
     print(f"All of it: {safe(summary.out)}")
 
 

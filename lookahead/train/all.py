@@ -9,10 +9,10 @@ pool that none of them learns from, so the summary also says where a stage did n
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import anyio
 from pydantic import Field, ValidationError
@@ -26,6 +26,7 @@ from lookahead.types import Noun
 
 if TYPE_CHECKING:
     from lookahead.evaluate.outcomes import Outcome as Answered
+    from lookahead.train.current import Current
 
 STAGES: Final[tuple[Stage, ...]] = ("cpt", "sft", "rl")
 SUMMARY: Final = "summary"
@@ -33,6 +34,11 @@ _POOLS: Final = "pools"
 _MEASURED: Final = "measured"
 _COMMON: Final = ("seed", "deterministic", "precision", "tuning", "trust_remote_code", "imagined")
 _ALL: Final = "all.json"
+
+
+Say: TypeAlias = Callable[[str], object]
+Count: TypeAlias = Callable[[str, int], Callable[[bool], object]]
+"""Told what is measured, and on how many calls: it gives what is told of each call whether it was right."""
 
 
 class AllConfig(Noun):
@@ -109,26 +115,41 @@ class Summary(Noun):
     promoted: bool | None = None
     """None where nothing was compared."""
     why_not: tuple[str, ...] = ()
+    in_use: str | None = None
+    """The checkpoint that is in use after it all."""
     interrupted: bool = False
 
 
-def main(config: AllConfig, *, watchers: Iterable[Any] = ()) -> Summary:
-    """Everything that has not been done yet."""
+def main(
+    config: AllConfig, *, watchers: Iterable[Any] = (), say: Say | None = None, count: Count | None = None
+) -> Summary:
+    """Everything that has not been done yet. `say` hears what begins, `count` what is being measured."""
     folder = Path(config.out)
     _claim(config, folder)
     pools = _pooled(config)
+    if say is not None:
+        _tell_pools(pools, config, say)
     found: list[Checkpoint] = []
     outcomes: dict[str, list[Answered]] = {}
     init = config.init
     for name in config.stages:
+        if say is not None:
+            say(f"{name}: begins with {init}")
         outcome = train(config.stage(name, init), watchers=watchers)
         if outcome.interrupted:
             return Summary(out=config.out, checkpoints=tuple(found), interrupted=True)
         init = outcome.model
-        answered = outcomes[name] = _measured(config, name, init, pools)
+        answered = outcomes[name] = _measured(config, name, init, pools, count)
         found.append(Checkpoint(name=name, model=init, outcome=outcome, **_shares(answered)))
-    promoted, why_not = _promoted(config, found, outcomes, pools)
-    summary = Summary(out=config.out, checkpoints=tuple(found), promoted=promoted, why_not=why_not)
+    promoted, why_not = _promoted(config, found, outcomes, pools, count)
+    in_use = _models(config).promotion() if config.measured else None
+    summary = Summary(
+        out=config.out,
+        checkpoints=tuple(found),
+        promoted=promoted,
+        why_not=why_not,
+        in_use=in_use.model if in_use else None,
+    )
     _told(summary, outcomes, folder)
     return summary
 
@@ -155,7 +176,22 @@ def _pooled(config: AllConfig) -> Path:
     return pools
 
 
-def _measured(config: AllConfig, name: str, model: str, pools: Path) -> "list[Answered]":
+def _tell_pools(pools: Path, config: AllConfig, say: Say) -> None:
+    """How much there is of each; and, before hours go by, whether it is enough to decide anything."""
+    from lookahead.train.pools import manifest_in
+    from lookahead.train.promote import LEAST
+
+    sizes = {name: pool.trajectories for name, pool in manifest_in(pools).pools.items()}
+    say(f"{sum(sizes.values()):,} trajectories: {', '.join(f'{name} {size:,}' for name, size in sizes.items())}")
+    if config.measured and (there := sizes.get("promotion", 0)) < LEAST:
+        say(
+            f"Nothing can be promoted with {there} in promotion, whatever is learned: it takes {LEAST} in which "
+            "something changes. Next: more data, or a larger part of it, with lookahead train data --out POOLS "
+            "--pools cpt=0.6,sft=0.1,rl=0.1,promotion=0.2"
+        )
+
+
+def _measured(config: AllConfig, name: str, model: str, pools: Path, count: Count | None = None) -> "list[Answered]":
     """The checkpoint's answers to transitions that no stage learns from. On disk one by one, so nothing is lost."""
     if not config.measured:
         return []
@@ -172,7 +208,15 @@ def _measured(config: AllConfig, name: str, model: str, pools: Path) -> "list[An
     world = LanguageWorld(complete, thinking="off", max_tokens=512, seconds=600.0, asking=Asking(temperature=0.0))
     transitions = list(islice(load(pools / "promotion.jsonl"), config.measured))
     made_of = {"stage": name, "transitions": config.measured}
-    return anyio.run(lambda: measure(world, transitions, name=name, at_once=1, out=path, made_of=made_of)).outcomes
+    tell = count(name, len(transitions)) if count is not None else None
+
+    def progress(one: "Answered") -> None:
+        if tell is not None:
+            tell(one.whole)
+
+    return anyio.run(
+        lambda: measure(world, transitions, name=name, at_once=1, out=path, made_of=made_of, progress=progress)
+    ).outcomes
 
 
 def _shares(outcomes: "list[Answered]") -> dict[str, float | None]:
@@ -186,16 +230,19 @@ def _shares(outcomes: "list[Answered]") -> dict[str, float | None]:
 
 
 def _promoted(
-    config: AllConfig, found: list[Checkpoint], outcomes: "dict[str, list[Answered]]", pools: Path
+    config: AllConfig,
+    found: list[Checkpoint],
+    outcomes: "dict[str, list[Answered]]",
+    pools: Path,
+    count: Count | None = None,
 ) -> tuple[bool | None, tuple[str, ...]]:
     """The last checkpoint against the one in use; where none is, against the first of this run."""
     if not config.measured or not found:
         return None, ()
-    from lookahead.train.current import Current
     from lookahead.train.promote import judge
     from lookahead.train.unseen import unseen
 
-    models = Current(config.models or Path(config.out) / "models")
+    models = _models(config)
     last, now, in_use = found[-1], models.promotion(), models.model()
     if now is None or in_use is None:
         models.put(found[0].model, "first")
@@ -205,12 +252,18 @@ def _promoted(
     if Path(in_use).resolve() == Path(last.model).resolve():
         return None, ()
     known = next((one.name for one in found if Path(one.model).resolve() == Path(in_use).resolve()), None)
-    before = outcomes[known] if known else _measured(config, "in-use", str(in_use), pools)
+    before = outcomes[known] if known else _measured(config, "in-use", str(in_use), pools, count)
     proof = unseen(outcomes[last.name], pools, (in_use, Path(last.model)))
     judgement = judge(before, outcomes[last.name], unseen=proof, names=(str(in_use), last.model))
     if judgement.promoted:
         models.put(last.model, "better", judgement.report.to_json(), expected=now.number)
     return judgement.promoted, judgement.why_not
+
+
+def _models(config: AllConfig) -> "Current":
+    from lookahead.train.current import Current
+
+    return Current(config.models or Path(config.out) / "models")
 
 
 def _told(summary: Summary, outcomes: "dict[str, list[Answered]]", folder: Path) -> None:

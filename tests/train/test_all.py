@@ -1,6 +1,7 @@
 """The reference run: everything once, in one folder, and nothing twice."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,23 @@ def test_the_reference_run_leaves_pools_models_measurements_and_a_summary(tmp_pa
     said = {"out": str(tmp_path / "run"), "data": [raw]}
     config = AllConfig.read(written(tmp_path, STAGES), said)
 
-    summary = main(config)
+    told, measured = list[str](), list[tuple[str, bool]]()
 
+    def counted(name: str, calls: int) -> Callable[[bool], object]:
+        assert calls == 2
+        return lambda right: measured.append((name, right))
+
+    summary = main(config, say=told.append, count=counted)
+
+    assert " trajectories: cpt " in told[0]
+    assert "Nothing can be promoted" in told[1]
+    assert told[2:] == [
+        "cpt: begins with scratch:1",
+        f"sft: begins with {tmp_path / 'run' / 'cpt' / 'model'}",
+        f"rl: begins with {tmp_path / 'run' / 'sft' / 'model'}",
+    ]
+    assert measured == [(name, False) for name in ("cpt", "sft", "rl") for _ in range(2)]
+    assert summary.in_use == str(tmp_path / "run" / "cpt" / "model")
     assert [one.name for one in summary.checkpoints] == ["cpt", "sft", "rl"]
     assert all((Path(one.model) / "model.safetensors").exists() for one in summary.checkpoints)
     # One update each makes nothing better, and that is said.

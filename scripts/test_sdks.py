@@ -69,7 +69,12 @@ FRAMEWORKS = (
         tests="langgraph",
     ),
     Framework(name="openai_agents", package="openai-agents", extras=("openai-agents",)),
-    Framework(name="pydantic_ai", package="pydantic-ai-slim", extras=("pydantic-ai",)),
+    Framework(
+        name="pydantic_ai",
+        package="pydantic-ai-slim",
+        extras=("pydantic-ai",),
+        besides=("pydantic-ai-slim[openai]",),
+    ),
     Framework(name="smolagents", package="smolagents", extras=("smolagents",), besides=("openai",)),
     Framework(
         name="agent_framework",

@@ -130,7 +130,7 @@ def results(scene: Scene, asked: Asked) -> Sequence[str]:
         "kv_list": [formula("names")],
         "kv_count": [formula("count")],
         "kv_sum": [formula("sum")],
-        "kv_increment": [formula("plus"), formula("arg by"), f"not a number: {key}"],
+        "kv_increment": [formula("plus"), f"not a number: {key}"],
         "kv_append": [formula("length")],
         "kv_rename": [f"renamed {key} to {to}", f"key exists: {to}"],
         "kv_copy": [f"copied {key} to {to}", f"key exists: {to}"],
@@ -146,7 +146,7 @@ def changes(scene: Scene, asked: Asked, outcome: Outcome) -> Sequence[tuple[str,
         case "kv_append":
             return [(f"&{key}{IS}{formula('arg value')}",)]
         case "kv_increment":
-            return [(f"+{key}{IS}{formula('plus')}",), (f"+{key}{IS}{formula('arg by')}",)]
+            return [(f"+{key}{IS}{formula('plus')}",)]
         case "kv_delete":
             return [(f"-{key}",)]
         case "kv_rename":

@@ -23,6 +23,7 @@ _WORD: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"|([^\s;|&<>'\"()]+)")
 _LOOKING: Final = frozenset(
     "cat ls find head tail grep sort uniq sed cut awk tac rev wc tr readlink git".split()  # noqa: SIM905
 )
+_GIT_CHANGES: Final = re.compile(r"\bgit (?!status|log|ls-files|branch)")
 _MOST: Final = 4_000
 """How many formulas are tried for one answer."""
 
@@ -51,7 +52,9 @@ class Words:
     def plain(self) -> list[str]:
         """Words that could be looked for or put in: no spaces, no flags."""
         parts = (part for word in self.all for part in (word, *re.split(r"[/=,]", word)))
-        return list(dict.fromkeys(part for part in parts if part and " " not in part and not part.startswith("-")))[:12]
+        found = dict.fromkeys(part for part in parts if part and " " not in part and not part.startswith("-"))
+        # Who looks for a word seldom looks for the command's own name.
+        return sorted(found, key=lambda part: part in _LOOKING)[:12]
 
     def has(self, name: str) -> bool:
         return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.])", self.line) is not None
@@ -94,8 +97,10 @@ def _silent(scene: Scene, words: Words) -> str:
     """Nothing came back: from a command that only looks, the formula that comes to nothing."""
     line = re.sub(r"^cd \S+ && ", "", words.line)
     stages = [stage.split()[:1] for stage in line.split("|")]
-    if any(sign in line for sign in (">", "&", ";", "-i ", "<<")) or not all(
-        stage and stage[0] in _LOOKING for stage in stages
+    if (
+        any(sign in line for sign in (">", "&", ";", "-i ", "<<"))
+        or _GIT_CHANGES.search(line)
+        or not all(stage and stage[0] in _LOOKING for stage in stages)
     ):
         return ""
     return next((formula(found) for found, text in _computed(scene, words) if not text), "")
@@ -151,6 +156,8 @@ def _sources(scene: Scene, words: Words) -> Iterator[str]:
     if words.has("grep") and "r" in words.flags:
         name = "having" if "l" in words.flags else "grep-rn" if "n" in words.flags else "grep-r"
         yield from (f"{name} {word} {path}" for word, path in product(words.plain, [*directories, "."]))
+    if words.has("rm"):
+        yield from (f"refused {pattern}" for pattern in patterns)
     if words.has("pwd"):
         yield "pwd"
         yield from (f"realpath {path}" for path in directories)
@@ -160,8 +167,18 @@ def _sources(scene: Scene, words: Words) -> Iterator[str]:
         if words.has(name):
             yield from (f"{name} {path}" for path in (*files, *directories))
     if words.has("git"):
-        yield from ("status", "git log", "git head", "tracked")
+        yield from (found for asked, found in _GIT.items() if f"git {asked}" in words.line)
     yield from (f"cat {path}" for path in files)
+
+
+_GIT: Final = {
+    "status --porcelain": "status",
+    "status": "status-near",
+    "log": "log",
+    "branch": "git head",
+    "ls-files": "tracked",
+    "commit": "unsaid",
+}
 
 
 def _paths(scene: Scene, words: Words) -> tuple[list[str], list[str]]:
@@ -210,7 +227,7 @@ def _stages(words: Words) -> Iterator[tuple[int, list[str]]]:
     yield _at(line, r"\bwc\b"), [f"wc-{letter}" for letter in "lwc" if letter in words.flags]
     yield _at(line, r"stat -c %s"), ["wc-c"]
     yield (
-        _at(line, r"\b(grep)\b"),
+        _at(line, r"\bgrep\b(?! -\w*r)"),  # below a directory the source itself looks
         [f"{name} {word}" for name in _flagged("grep", "ncvi", line) for word in plain],
     )
     yield _at(line, r"\bcut\b"), [f"cut {sign} {number}" for sign in ",=:" if sign in line for number in numbers]
@@ -218,13 +235,12 @@ def _stages(words: Words) -> Iterator[tuple[int, list[str]]]:
     yield _at(line, r"\btac\b"), ["tac"]
     yield _at(line, r"\brev\b"), ["rev"]
     yield _at(line, r"\btr\b"), ["upper", "lower"]
-    yield _at(line, r"git log"), ["tac"]
     if sed := re.search(r"sed (?:-i )?'s/([^/ ]+)/([^/ ]+)/(g?)'", line):
         yield sed.start(), [f"sub{sed.group(3)} {sed.group(1)} {sed.group(2)}"]
     elif words.has("sed"):
-        place = _at(line, r"\bsed\b")
-        yield place, [f"drop {number}" for number in numbers] if "d'" in line else []
-        yield place, [f"lines {first} {last}" for first in numbers for last in numbers if int(first) <= int(last)]
+        dropped = [f"drop {number}" for number in numbers]
+        kept = [f"lines {first} {last}" for first in numbers for last in numbers if int(first) <= int(last)]
+        yield _at(line, r"\bsed\b"), dropped if "d'" in line else kept
 
 
 def _at(line: str, pattern: str) -> int:
@@ -282,6 +298,7 @@ def _shorthand(before: Scene, words: Words, after: Scene) -> Iterator[str]:
         yield from (f"@{path}" for path in paths)
     if words.has("rm") or words.has("rmdir"):
         yield from (f"-{path}" for path in paths)
+        yield from (f"~removed {path}" for path in paths if "*" in path)
     if words.has("mv"):
         yield from (f">{source}{IS}{target}" for source, target in product(paths, paths) if source != target)
     if words.has("cp"):
@@ -289,7 +306,8 @@ def _shorthand(before: Scene, words: Words, after: Scene) -> Iterator[str]:
     if words.has("mkdir"):
         yield from (f"+{path}/{IS}" for path in paths)
     if words.has("git"):
-        yield from (f"~staged {path}" for path in (*(path for path in paths if path not in ("git", "add")), "."))
+        whole = ("~",) if re.search(r"add (-A|--all)\b", words.line) else ()
+        yield from (f"~staged {path}" for path in (*whole, *(path for path in paths if path not in ("git", "add"))))
         yield from (f"~{name} {word}" for name in ("committed", "snapshot") for word in words.all)
     if words.has("chmod"):
         modes = {value[1 : value.index("=")] for value in after.facts.values() if value.startswith(":")} | {"644"}

@@ -9,7 +9,7 @@ that confidence is fitted on, and those that are kept for measuring, come from s
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
@@ -30,16 +30,19 @@ class Part:
     kind: Kind
     seed: int
     episodes: int
+    hard: bool = False
+    """Shell episodes with more of what is rare."""
 
     def examples(self) -> Iterator[Example]:
         if self.kind == "shell":
-            return _shell(self.seed, self.episodes)
+            return _shell(self)
         return _further(self.kind, self.seed, self.episodes)
 
 
 LEARNED: Final = (
     Part(name="shell-a", kind="shell", seed=1_000_000, episodes=1_022),
     Part(name="shell-b", kind="shell", seed=1_100_000, episodes=1_045),
+    Part(name="shell-hard", kind="shell", seed=1_200_000, episodes=500, hard=True),
     Part(name="keys", kind="keys", seed=1, episodes=240),
     Part(name="tickets", kind="tickets", seed=1, episodes=240),
     Part(name="sqlite", kind="sqlite", seed=1, episodes=360),
@@ -130,7 +133,7 @@ def gathered(part: Part, recipe: Recipe, say: Say) -> Path:
     new, began, count, shown = path.with_suffix(".new"), time.monotonic(), 0, time.monotonic()
     wanted = max(1, round(part.episodes * recipe.share))
     with new.open("w", encoding="utf-8") as out:
-        for example in Part(name=part.name, kind=part.kind, seed=part.seed, episodes=wanted).examples():
+        for example in replace(part, episodes=wanted).examples():
             out.write(line(example) + "\n")
             count += len(example.branches)
             if time.monotonic() - shown > 10:
@@ -175,9 +178,7 @@ def _all(parts: tuple[Part, ...], recipe: Recipe) -> Iterator[Example]:
 def _said(recipe: Recipe) -> Mapping[str, Any]:
     """What somebody needs to make it again, and to see that it is the same."""
     files = {part.name: sha256(_file(part, recipe).read_bytes()).hexdigest() for part in (*LEARNED, *FITTED)}
-    parts = {
-        part.name: {"kind": part.kind, "seed": part.seed, "episodes": part.episodes} for part in (*LEARNED, *FITTED)
-    }
+    parts = {part.name: _seeds(part) for part in (*LEARNED, *FITTED)}
     about = json.loads((recipe.out / "checkpoint" / "about.json").read_text())
     options = f"--size {recipe.size} --minutes {recipe.minutes:g} --seed {recipe.seed}"
     return {
@@ -189,13 +190,18 @@ def _said(recipe: Recipe) -> Mapping[str, Any]:
     }
 
 
-def _shell(seed: int, episodes: int) -> Iterator[Example]:
+def _seeds(part: Part) -> dict[str, Any]:
+    hard = {"hard": True} if part.hard else {}
+    return {"kind": part.kind, "seed": part.seed, "episodes": part.episodes, **hard}
+
+
+def _shell(part: Part) -> Iterator[Example]:
     from lookahead.train.small import shell
 
     made = shell.Shell()
     try:
-        for number in range(seed, seed + episodes):
-            yield from shell.episode(number, made)
+        for number in range(part.seed, part.seed + part.episodes):
+            yield from shell.episode(number, made, hard=part.hard)
     finally:
         made.close()
 

@@ -4,12 +4,16 @@ A small model that copies a strange name letter by letter gets one letter wrong.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from lookahead.worlds.embedded.effects import applied
 from lookahead.worlds.embedded.formulas import Unknowable
 from lookahead.worlds.embedded.formulas.typed import body, printed, words
+from lookahead.worlds.embedded.landing import landing
+from lookahead.worlds.embedded.paths import NoSuchPath
+from lookahead.worlds.embedded.paths import typed as typed_path
 from lookahead.worlds.embedded.program import DO, OD, Program, filled, formula, shielded
 from lookahead.worlds.embedded.scene import ASIDE, BREAK, IS, Scene
 
@@ -26,14 +30,15 @@ def referring(scene: Scene, line: str, program: Program, answer: str, after: Sce
     except Unknowable:
         return program
     found = program
-    for result in (_result(typed, program.result),):
+    for result in (_result(typed, _landings(scene, typed, program.result)), _result(typed, program.result)):
         if _says(scene, line, result, answer):
             found = Program(ending=found.ending, result=result, changes=found.changes)
+            break
     if not program.changes and program.ending == "0" and typed[:1] == ("chmod",) and len(typed) == 3:
         tried = (f":$2{IS}$1",)  # it makes no difference, and is said all the same: so there is nothing to look up
         return replace(found, changes=tried) if _leads(scene, line, tried, after) else found
     for place, change in enumerate(program.changes):
-        for other in _changes(typed, line, change):
+        for other in _changes(scene, typed, line, change):
             tried = (*found.changes[:place], other, *found.changes[place + 1 :])
             if _leads(scene, line, tried, after):
                 found = Program(ending=found.ending, result=found.result, changes=tried)
@@ -56,6 +61,34 @@ def _leads(scene: Scene, line: str, changes: tuple[str, ...], after: Scene) -> b
     return reached.here == after.here and dict(reached.facts) == dict(after.facts)
 
 
+def _landings(scene: Scene, typed: tuple[str, ...], result: str) -> str:
+    """What `mv` and `cp` say of where something was to end, and git of its branch, as the formula for it."""
+    if typed[:1] == ("git",):
+        branch = scene.facts.get(f"{ASIDE}head", "")
+        return result.replace(f"branch '{branch}'", f"branch '{formula('git head')}'") if branch else result
+    if DO in result or typed[:1] not in (("mv",), ("cp",)):
+        return result
+    operands = [number for number, word in enumerate(typed) if number and not word.startswith("-")]
+    if len(operands) < 2:
+        return result
+    *sources, target = operands
+    ends: dict[str, str] = {}
+    for source in sources:
+        ends.setdefault(landing(scene, typed[source], typed[target]), formula(f"landing ${source} ${target}"))
+
+    def said(match: re.Match[str]) -> str:
+        return f"{match.group(1)}'{ends.get(match.group(2), match.group(2))}'"
+
+    return _ENDS.sub(said, result)
+
+
+_ENDS: Final = re.compile(
+    r"(itself, |just-created |' and |' to |overwrite (?:non-)?(?:directory )?|create (?:regular file|directory) )"
+    r"'([^']*)'"
+)
+"""Words of `mv` and `cp` behind which stands where something was to end."""
+
+
 def _result(typed: tuple[str, ...], result: str) -> str:
     """Formulas with references; and what is spelled, with the words of the command taken from there."""
     parts = _INSIDE.split(result)
@@ -67,7 +100,7 @@ def _result(typed: tuple[str, ...], result: str) -> str:
 def _spelled(typed: tuple[str, ...], text: str) -> str:
     if not text:
         return text
-    named = {word: number for number, word in reversed(list(enumerate(typed))) if _worth(word, number, text)}
+    named = {word: number for number, word in reversed(list(enumerate(typed))) if _worth(typed, word, number, text)}
     if not named:
         return text
     pattern = "|".join(re.escape(shielded(word)) for word in sorted(named, key=len, reverse=True))
@@ -75,9 +108,11 @@ def _spelled(typed: tuple[str, ...], text: str) -> str:
     return found.sub(lambda match: formula(f"word {named[match.group(0).replace(BREAK, chr(10))]}"), text)
 
 
-def _worth(word: str, number: int, text: str) -> bool:
+def _worth(typed: tuple[str, ...], word: str, number: int, text: str) -> bool:
     if number == 0:
-        return "command not found" in text
+        return "command not found" in text or len(typed) == 1  # `> notes` names what it writes first
+    if typed[0] == "git" and number == 1:
+        return False
     return (len(word) >= _SHORTEST and not word.startswith("-")) or word == text
 
 
@@ -86,18 +121,26 @@ def _formula(typed: tuple[str, ...], said: str) -> str:
     return " | ".join(" ".join(_stage(typed, stage)) for stage in stages)
 
 
+def _count(typed: tuple[str, ...], name: str, argument: str) -> str:
+    """How many lines `head` or `tail` were asked for: the number behind their own name, not one of the other's."""
+    own = typed.index(name)
+    return f"${own + 2}" if typed[own + 1 : own + 3] == ("-n", argument) else argument
+
+
 def _stage(typed: tuple[str, ...], stage: list[str]) -> list[str]:
     name, *arguments = stage
     if name in _SCRIPTED:
         scripts = [number for number, word in enumerate(typed) if number and re.search(r"^s/|^\d+(,\d+)?[pd]$", word)]
         if len(scripts) == 1:
             return ["sed", f"${scripts[0]}"]
+    if name in ("head", "tail") and name in typed and len(arguments) == 1:
+        return [name, _count(typed, name, arguments[0])]
     return [name, *(_reference(typed, argument) for argument in arguments)]
 
 
 def _reference(typed: tuple[str, ...], argument: str) -> str:
     for number, word in enumerate(typed):
-        if number and word == argument and not word.startswith("-"):
+        if (number or len(typed) == 1) and word == argument and not word.startswith("-"):
             return f"${number}"
     if "/" in argument:  # below a directory that the command changes to
         base, _, rest = argument.rpartition("/")
@@ -106,7 +149,16 @@ def _reference(typed: tuple[str, ...], argument: str) -> str:
     return argument
 
 
-def _changes(typed: tuple[str, ...], line: str, change: str) -> list[str]:
+def _tracked(scene: Scene, typed: tuple[str, ...], name: str) -> str:
+    """The word that git knows by this name, which it counts from the top."""
+    for number, word in enumerate(typed):
+        with suppress(NoSuchPath):
+            if number and typed_path(scene, word) == name and not word.startswith("-"):
+                return f"${number}"
+    return name
+
+
+def _changes(scene: Scene, typed: tuple[str, ...], line: str, change: str) -> list[str]:
     """A line of change with references, most of them first."""
     mark, rest = change[0], change[1:]
     name, divided, value = rest.partition(IS)
@@ -114,9 +166,10 @@ def _changes(typed: tuple[str, ...], line: str, change: str) -> list[str]:
         source, _, argument = rest.partition(" ")
         return [f"~{source} {_reference(typed, argument)}"] if argument else []
     if name.startswith(f"{ASIDE}/"):
-        return [f"{mark}{ASIDE}/{_reference(typed, name[2:])}{divided}{value}"]
+        return [f"{mark}{ASIDE}/{_tracked(scene, typed, name[2:])}{divided}{value}"]
     if name.startswith(ASIDE):
-        return []
+        number = next((number for number, word in enumerate(typed) if number and word == value), None)
+        return [f"{mark}{name}{IS}{formula(f'word {number}')}"] if number is not None and mark == "+" else []
     slash = "/" if mark == "+" and name.endswith("/") else ""
     bare = name[:-1] if slash else name
     other = _reference(typed, bare) + slash

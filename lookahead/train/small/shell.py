@@ -27,7 +27,7 @@ LARGEST: Final = 1_000
 LONGEST: Final = 400
 """Characters of an answer. A longer one is not learned."""
 STEPS: Final = (6, 26)
-WITH_GIT: Final = 0.08
+WITH_GIT, OFTEN_WITH_GIT = 0.08, 0.3
 
 _PLACE: Final = re.compile(r"\b(?:bash: )?line \d+: ")
 _SCRIPT: Final = (
@@ -102,14 +102,14 @@ class Shell:
         )
 
 
-def episode(seed: int, shell: Shell) -> Iterator[Example]:
-    """One episode. The same seed gives the same one."""
+def episode(seed: int, shell: Shell, *, hard: bool = False) -> Iterator[Example]:
+    """One episode. The same seed gives the same one; a hard one has more repositories, and more of what is rare."""
     random = Random(seed)
     words = Words(random)
-    scene = beginning(random, words)
+    scene = beginning(random, words, with_git=OFTEN_WITH_GIT if hard else WITH_GIT)
     shell.keep(-1)
     for depth in range(random.randint(*STEPS)):
-        lines = _different(scene, words)
+        lines = _different(scene, words, hard=hard)
         real = [line for line in lines if line[0] != "foreign"]
         came = shell.run(scene, [line for _, line in real])
         branches = [_branch(scene, line, result) for line, result in zip(real, came, strict=True)]
@@ -129,7 +129,7 @@ def episode(seed: int, shell: Shell) -> Iterator[Example]:
         scene = after.after
 
 
-def beginning(random: Random, words: Words) -> Scene:
+def beginning(random: Random, words: Words, *, with_git: float) -> Scene:
     """A few files and directories to begin with; often none."""
     root = random.choice(
         [
@@ -159,16 +159,16 @@ def beginning(random: Random, words: Words) -> Scene:
             )
             facts[name] = written(body, random.choice(["644"] * 8 + ["600", "755"]))
     scene = Scene(kind="shell", root=root, facts=MappingProxyType(facts))
-    if random.random() < WITH_GIT:
+    if random.random() < with_git:
         return scene.with_facts({**facts, f"{ASIDE}head": "?"})
     return scene
 
 
-def _different(scene: Scene, words: Words) -> list[Line]:
+def _different(scene: Scene, words: Words, *, hard: bool) -> list[Line]:
     """Lines of different kinds, as far as chance allows. A scene that is to have a repository first makes one."""
     if scene.facts.get(f"{ASIDE}head") == "?":
         return [("git init", "git init -q")]
-    made = Lines(scene, words)
+    made = Lines(scene, words, hard=hard)
     found: dict[str, Line] = {}
     for _ in range(BRANCHES * 3):
         line = made.pick()

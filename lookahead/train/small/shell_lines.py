@@ -1,11 +1,12 @@
 """Command lines that an agent might send to a shell, made up for what is there: sensible ones, and some that fail."""
 
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from lookahead.train.small.foreign_lines import foreign
 from lookahead.train.small.words import Words
+from lookahead.train.small.wrong_lines import wrong
 from lookahead.worlds.embedded.paths import content
 from lookahead.worlds.embedded.scene import ASIDE, Scene
 
@@ -15,6 +16,12 @@ Make: TypeAlias = Callable[[], str]
 
 WRONG: Final = 0.11
 """How often a line means something that is not there."""
+HARD: Final = frozenset(
+    ("mv dir", "mv two", "mv into", "cp over", "cp -r", "rm two", "truncate", "head | tail", "ls *", "rm *", "grep -r")
+)
+"""Lines whose end hangs on where a path leads: rare, and what a small model gets wrong first."""
+HARDER: Final = 5.0
+"""How much more of them there is where the hard ones are to be learned."""
 FOREIGN: Final = 0.05
 """How often a line is none of this world: its answer does not follow from the files that are there."""
 
@@ -22,8 +29,8 @@ FOREIGN: Final = 0.05
 class Lines:
     """Makes up lines for one scene."""
 
-    def __init__(self, scene: Scene, words: Words) -> None:
-        self.scene, self.words, self.random = scene, words, words.random
+    def __init__(self, scene: Scene, words: Words, *, hard: bool = False) -> None:
+        self.scene, self.words, self.random, self.hard = scene, words, words.random, hard
         names = [name for name in scene.facts if not name.startswith(ASIDE)]
         self.directories = [self._near(name[:-1]) for name in names if name.endswith("/")]
         self.links = [self._near(name) for name in names if scene.facts[name].startswith(">")]
@@ -43,11 +50,10 @@ class Lines:
         if chance < FOREIGN:
             return "foreign", foreign(self.random, self.words, self.files)
         if chance < FOREIGN + WRONG:
-            return self._wrong()
+            return wrong(self.words, self.missing())
         table = self._table()
-        kind, make = self.random.choices([(kind, make) for _, kind, make in table], [weight for weight, _, _ in table])[
-            0
-        ]
+        weights = [weight * (HARDER if self.hard and kind in HARD else 1) for weight, kind, _ in table]
+        kind, make = self.random.choices([(kind, make) for _, kind, make in table], weights)[0]
         return kind, make()
 
     # what is there
@@ -367,33 +373,3 @@ class Lines:
                 (1, "git reset", lambda: f"git reset -q {self._one_of('', self.file())}".strip()),
             ]
         return table
-
-    def _wrong(self) -> Line:
-        missing, words = self.missing(), self.words
-        lines: Sequence[Line] = [
-            ("cat", f"cat {missing}"),
-            ("cat", f"cat {missing}"),
-            ("rm", f"rm {missing}"),
-            ("rm -f", f"rm -f {missing}"),
-            ("rm -r", f"rm -r {missing}"),
-            ("cd", f"cd {missing}"),
-            ("ls", f"ls {missing}"),
-            ("mv", f"mv {missing} {words.file()}"),
-            ("cp", f"cp {missing} {words.file()}"),
-            ("rmdir", f"rmdir {missing}"),
-            ("mkdir", f"mkdir {words.name()}/{words.name()}"),
-            ("wc", f"wc -l {missing}"),
-            ("head", f"head -n 1 {missing}"),
-            ("tail", f"tail -n 1 {missing}"),
-            ("grep", f"grep {words.word()} {missing}"),
-            ("stat", f"stat -c %a {missing}"),
-            ("chmod", f"chmod 600 {missing}"),
-            ("sort", f"sort {missing}"),
-            ("sed -i", f"sed -i 's/a/b/' {missing}"),
-            ("echo >", f"echo {words.word()} > {words.name()}/{words.file()}"),
-            ("readlink", f"readlink {missing}"),
-            ("find", f"find {missing} | sort"),
-            ("not found", f"{words.strange().lower()} {words.word()}"),
-            ("cd &&", f"cd {missing} && ls"),
-        ]
-        return self.random.choice(lines)

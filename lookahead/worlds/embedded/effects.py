@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lookahead.worlds.embedded.formulas import Unknowable, evaluate
+from lookahead.worlds.embedded.formulas.repository import noticed
 from lookahead.worlds.embedded.formulas.typed import put_in
 from lookahead.worlds.embedded.paths import NoSuchPath, content, followed, is_directory, matching, mode, typed, written
 from lookahead.worlds.embedded.program import DO, filled
@@ -52,12 +53,20 @@ def _apply(before: Scene, after: Scene, facts: dict[str, str], action: str, chan
         _apply_plainly(before, facts, action, mark, name, value)
         return after
     current = before.with_facts(facts)
+    if mark == "@":
+        found = followed(current, name)
+        if not is_directory(current, found):
+            raise KeyError(found)
+        return after.at(found)
+    _apply_in_tree(before, current, facts, action, mark, name, value)
+    facts.update(noticed(current.facts, facts))
+    return after
+
+
+def _apply_in_tree(
+    before: Scene, current: Scene, facts: dict[str, str], action: str, mark: str, name: str, value: str
+) -> None:
     match mark:
-        case "@":
-            found = followed(current, name)
-            if not is_directory(current, found):
-                raise KeyError(found)
-            return after.at(found)
         case "-":
             for path in matching(current, name):
                 _remove(facts, typed(current, path))
@@ -86,7 +95,6 @@ def _apply(before: Scene, after: Scene, facts: dict[str, str], action: str, chan
                 _carry(current, facts, path, target, keep=mark == "*")
         case _:
             raise ValueError(mark)
-    return after
 
 
 def _apply_plainly(scene: Scene, facts: dict[str, str], action: str, mark: str, name: str, value: str) -> None:
@@ -102,7 +110,9 @@ def _apply_plainly(scene: Scene, facts: dict[str, str], action: str, mark: str, 
 
 
 def _named(scene: Scene, action: str, name: str) -> str:
-    """A name with what it refers to put in."""
+    """A name with what it refers to put in. What git knows of `$2` it knows by the path from the top."""
+    if name.startswith(f"{ASIDE}/$") and scene.kind == "shell":
+        return f"{ASIDE}/{typed(scene, put_in(name[2:], action))}"
     if DO in name:
         name = filled(scene, action, name, exact=False)
     return put_in(name, action) if scene.kind == "shell" else name

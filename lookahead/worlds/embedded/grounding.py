@@ -15,6 +15,7 @@ from lookahead.worlds.embedded.formulas import Unknowable, evaluate
 from lookahead.worlds.embedded.formulas.calls import called
 from lookahead.worlds.embedded.formulas.tickets import fields_of
 from lookahead.worlds.embedded.formulas.typed import words
+from lookahead.worlds.embedded.landing import CARRY, REMOVE, ending, standing
 from lookahead.worlds.embedded.paths import NoSuchPath, content, followed, is_directory, is_file, matching, typed
 from lookahead.worlds.embedded.scene import ASIDE, IS, Kind, Scene
 
@@ -23,10 +24,11 @@ OUTSIDE, ABSENT, NOWHERE, IN_A_FILE = "o", "a", "x", "t"
 FILE, EMPTY_FILE, SAME_FILE = "f", "e", "g"
 DIRECTORY, EMPTY_DIRECTORY = "d", "q"
 LINK, LINK_TO_DIRECTORY, BROKEN_LINK = "l", "p", "b"
-MATCHED, UNMATCHED = "m", "z"
-WITHIN: Final = "c"
-"""No path, but found in one of the files that the line names."""
-TRACKED, STAGED = "k", "s"
+MATCHED, MATCHED_DIRECTORY, UNMATCHED = "m", "i", "z"
+WITHIN, THROUGHOUT = "c", "w"
+"""No path, but found in one of the files that the line names; in each of their lines, where `grep -v` asks."""
+TRACKED, STAGED, UNBORN = "k", "s", "n"
+"""A file that git knows; something that a commit would keep; nothing that was ever committed."""
 _NUMBER: Final = re.compile(r"-?\d+")
 
 Ground: TypeAlias = Callable[[Scene, str], Iterator[str]]
@@ -51,6 +53,7 @@ def _shell(scene: Scene, line: str) -> Iterator[str]:
     place = _changed_to(scene, line, found)
     seen: set[str] = set()
     with_git = f"{ASIDE}head" in scene.facts
+    stands = _standing(scene, line, found)
     for number, word in enumerate(found):
         if not word.startswith("-") and (number or ">" in line):
             sign = path(place if number > 1 else scene, word)
@@ -59,10 +62,24 @@ def _shell(scene: Scene, line: str) -> Iterator[str]:
                 sign = SAME_FILE if body in seen else FILE
                 seen.add(body)
             elif sign in (ABSENT, NOWHERE) and _is_within(word, texts, line):
-                sign = WITHIN
-            yield f"{number}{sign}{TRACKED if with_git and _is_tracked(scene, word) else ''}"
+                sign = THROUGHOUT if " -v " in line and _is_throughout(word, texts) else WITHIN
+            yield f"{number}{sign}{TRACKED if with_git and _is_tracked(scene, word) else ''}{stands.get(number, '')}"
     if with_git and any(_is_staged(name, value) for name, value in scene.facts.items()):
         yield STAGED
+    if with_git and not scene.facts.get(f"{ASIDE}log"):
+        yield UNBORN
+
+
+def _standing(scene: Scene, line: str, found: tuple[str, ...]) -> dict[int, str]:
+    """By the number of a word what stands in the way of `mv`, `cp`, `rm`; of one command alone, not of several."""
+    if not found or found[0] not in (*CARRY, *REMOVE) or any(sign in line for sign in ";|&<>"):
+        return {}
+    operands = {number: word for number, word in enumerate(found) if number and not word.startswith("-")}
+    return dict(zip(operands, standing(scene, found[0], tuple(operands.values())), strict=True))
+
+
+def _is_throughout(word: str, texts: list[str]) -> bool:
+    return all(word in line for text in texts for line in text.splitlines())
 
 
 def _is_within(word: str, texts: list[str], line: str) -> bool:
@@ -107,7 +124,8 @@ def path(scene: Scene, word: str) -> str:
     """What a path names."""
     try:
         if any(sign in posixpath.basename(word) for sign in "*?"):
-            return MATCHED if matching(scene, word) else UNMATCHED
+            directory = any(is_directory(scene, typed(scene, found)) for found in matching(scene, word))
+            return MATCHED_DIRECTORY if directory else MATCHED
         link = scene.facts.get(typed(scene, word), "").startswith(">")
         name = followed(scene, word)
     except NoSuchPath:
@@ -139,6 +157,8 @@ def _files_server(scene: Scene, action: str) -> Iterator[str]:
     for name in ("path", "source", "destination"):
         if isinstance(given.get(name), str):
             yield f"{name[0]}{path(scene, given[name])}"
+    if isinstance(given.get("source"), str) and isinstance(given.get("destination"), str):
+        yield ending(scene, given["source"], given["destination"])
     for one in given.get("paths", ()):
         yield path(scene, str(one))
     if "edits" in given:
@@ -181,6 +201,7 @@ def _sqlite(scene: Scene, action: str) -> Iterator[str]:
             yield "n"
         except (Unknowable, sqlite3.Error):
             yield "y"
+        yield "r" if str(given["query"]).lstrip()[:6].upper() == "SELECT" else "u"
 
 
 _GROUND: Final[Mapping[Kind, Ground]] = {

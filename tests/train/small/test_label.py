@@ -56,6 +56,12 @@ def computed(formula: str) -> str:
         ("cat *.md", "cat $1"),
         ("tr a-z A-Z < b.md", "cat $3 | upper"),
         ("ls | wc -l", "ls . | wc-l"),
+        ("ls *", "glob $1"),
+        ("head -n 1 a.txt | tail -n 1", "cat $3 | head $2 | tail $6"),
+        ("rm *", "refused $1"),
+        ("sed -n '2,2p' a.txt", "cat $3 | sed $2"),
+        ("grep -rl fig . | sort", "having $2 $3 | sort"),
+        ("grep -rl nothing . | sort", "having $2 $3 | sort"),
     ],
 )
 def test_what_can_be_computed_is_said_as_a_formula(tmp_path, line, result):
@@ -78,6 +84,10 @@ def test_what_can_be_computed_is_said_as_a_formula(tmp_path, line, result):
         ("sed -i 's/plain/fancy/' b.md", [f"+$3{IS}={computed('cat $3 | sed $2')}"]),
         ("ln -s a.txt l", [f"+$3{IS}>$2"]),
         ("touch a.txt n1", [f"+$2{IS}="]),
+        ("sed -i '1d' box/q.txt", [f"+$3{IS}={computed('cat $3 | sed $2')}"]),
+        ("rm *", ["~removed $1"]),
+        ("> a.txt", [f"+$0{IS}="]),
+        ("> new", [f"+$0{IS}="]),
     ],
 )
 def test_a_change_is_said_in_one_line_where_one_is_enough(tmp_path, line, changes):
@@ -91,6 +101,29 @@ def test_an_error_is_said_as_it_was_said(tmp_path):
     assert (program.ending, program.changes) == ("1", ())
     assert program.result == f"cat: {computed('word 1')}: No such file or directory"
     assert answer == "cat: nowhere: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("mv box box", "mv: cannot move '{word 1}' to a subdirectory of itself, '{landing $1 $2}'"),
+        ("mv ./box box/new", "mv: cannot move '{word 1}' to a subdirectory of itself, '{landing $1 $2}'"),
+        ("mv box/q.txt box", "mv: '{word 1}' and '{landing $1 $2}' are the same file"),
+        ("cp a.txt a.txt", "cp: '{word 1}' and '{landing $1 $2}' are the same file"),
+        (
+            "cp a.txt b.md .",
+            "cp: '{word 1}' and '{landing $1 $3}' are the same file\x03"
+            "cp: '{word 2}' and '{landing $2 $3}' are the same file",
+        ),
+        ("cp a.txt no/such/file", "cp: cannot create regular file '{landing $1 $2}': No such file or directory"),
+        ("cp a.txt gone", None),
+        ("> no/such/file", "bash: line 1: {word 0}: No such file or directory"),
+    ],
+)
+def test_where_something_was_to_end_is_not_spelled(tmp_path, line, said):
+    scene, program, answer, _ = happened(tmp_path, line)
+    assert program.result == (said.replace("{", DO).replace("}", OD) if said else "")
+    assert filled(scene, line, program.result, exact=False) == answer
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def _count(scene: Scene, action: str) -> str:
 
 def _plus(scene: Scene, action: str) -> str:
     by = called(action)[1].get("by", 1)
-    return f"{whole(scene.facts[argument(action, 'key')]) + int(by)}"
+    return f"{whole(scene.facts.get(argument(action, 'key'), '0')) + int(by)}"
 
 
 def _length(scene: Scene, action: str) -> str:

@@ -7,15 +7,15 @@ The first stage says where text comes from, each further one what is done with i
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Final, TypeAlias
+from typing import Final
 
 from lookahead.worlds.embedded.formulas.base import Unknowable
 from lookahead.worlds.embedded.formulas.lines import FILTERS
+from lookahead.worlds.embedded.formulas.repository import REPOSITORY, Source
 from lookahead.worlds.embedded.formulas.typed import body, printed, put_in, word
+from lookahead.worlds.embedded.landing import landing
 from lookahead.worlds.embedded.paths import NoSuchPath, children, content, followed, is_directory, matching, mode, typed
-from lookahead.worlds.embedded.scene import ASIDE, BREAK, IS, Scene
-
-Source: TypeAlias = Callable[[Scene, Sequence[str]], str]
+from lookahead.worlds.embedded.scene import Scene
 
 
 def tree(scene: Scene, action: str, formula: str) -> str:
@@ -54,7 +54,30 @@ def _cat(scene: Scene, paths: Sequence[str]) -> str:
 
 
 def _glob(scene: Scene, arguments: Sequence[str]) -> str:
-    return "".join(f"{path}\n" for path in matching(scene, arguments[0]))
+    """`ls PATTERN`: the files, then what is in each directory."""
+    found = matching(scene, arguments[0])
+    directories = [path for path in found if is_directory(scene, followed(scene, path))]
+    files = "".join(f"{path}\n" for path in found if path not in directories)
+    inside = {path: _listed(_plain)(scene, (path,)) for path in directories}
+    if len(found) == len(directories) == 1:
+        return inside[directories[0]]
+    shown = [*((files,) if files else ()), *(f"{path}:\n{listing}" for path, listing in inside.items())]
+    return "\n".join(shown)
+
+
+def _removed(scene: Scene, arguments: Sequence[str]) -> str:
+    """`rm PATTERN`, as lines of change: what is no directory is gone."""
+    return "".join(f"-{path}\n" for path in matching(scene, arguments[0]) if not _is_kept(scene, path))
+
+
+def _refused(scene: Scene, arguments: Sequence[str]) -> str:
+    """What `rm PATTERN` says of the directories."""
+    found = (path for path in matching(scene, arguments[0]) if _is_kept(scene, path))
+    return "".join(f"rm: cannot remove '{path}': Is a directory\n" for path in found)
+
+
+def _is_kept(scene: Scene, path: str) -> bool:
+    return is_directory(scene, typed(scene, path))
 
 
 def _here(scene: Scene, arguments: Sequence[str]) -> str:
@@ -171,95 +194,13 @@ def _all_but_the_last_part(scene: Scene, arguments: Sequence[str]) -> str:
     return (posixpath.dirname(arguments[0].rstrip("/")) or ".") + "\n"
 
 
-def _tracked(scene: Scene, arguments: Sequence[str]) -> str:
-    mark = f"{ASIDE}/"
-    found = sorted((name.removeprefix(mark) for name in scene.facts if name.startswith(mark)), key=str.encode)
-    return "".join(f"{name}\n" for name in found)
-
-
 def _permissions(scene: Scene, arguments: Sequence[str]) -> str:
     name = followed(scene, arguments[0])
     return "755\n" if is_directory(scene, name) else f"{mode(scene, name)}\n"
 
 
-def _status(scene: Scene, arguments: Sequence[str]) -> str:
-    """`git status --short` at the top of a repository: what differs, then what git does not know."""
-    mark = f"{ASIDE}/"
-    known = {name.removeprefix(mark): code for name, code in scene.facts.items() if name.startswith(mark)}
-    differs = [f"{code} {name}\n" for name, code in sorted(known.items(), key=_name_bytes) if code != "--"]
-    unknown: set[str] = set()
-    for name in scene.below(""):
-        if not name.endswith("/") and name not in known:
-            unknown.add(_outermost(name, known))
-    return "".join((*differs, *(f"?? {name}\n" for name in sorted(unknown, key=str.encode))))
-
-
-def _name_bytes(item: tuple[str, str]) -> bytes:
-    return item[0].encode()
-
-
-def _outermost(name: str, known: Mapping[str, str]) -> str:
-    """The outermost directory in which git knows nothing, or the file itself."""
-    parts = name.split("/")
-    for count in range(1, len(parts)):
-        directory = "/".join(parts[:count]) + "/"
-        if not any(found.startswith(directory) for found in known):
-            return directory
-    return name
-
-
-def _staged(scene: Scene, arguments: Sequence[str]) -> str:
-    """`git add PATH`, as lines of change: what git now knows of each file below the path."""
-    return "".join(f"{line}\n" for line in _added(scene, arguments[0]))
-
-
-def _added(scene: Scene, path: str) -> list[str]:
-    mark, top = f"{ASIDE}/", typed(scene, path)
-    known = {name.removeprefix(mark): code for name, code in scene.facts.items() if name.startswith(mark)}
-    new = {name: "??" for name in scene.below("") if not name.endswith("/") and name not in known}
-    lines: list[str] = []
-    for name, code in {**known, **new}.items():
-        if (not top or name == top or name.startswith(f"{top}/")) and code in _ADDED:
-            after = _ADDED[code]
-            lines.append(f"+{mark}{name}{IS}{after}" if after else f"-{mark}{name}")
-    if not lines and top and not is_directory(scene, top) and top not in scene.facts and top not in known:
-        raise KeyError(path)
-    return lines
-
-
-_ADDED: Final = {"??": "A ", " M": "M ", "AM": "A ", "MM": "M ", " D": "D ", "MD": "D ", "AD": ""}
-"""What git knows of a file before and after it is added; nothing, where it never was."""
-
-
-def _committed(scene: Scene, arguments: Sequence[str]) -> str:
-    """`git commit -m MESSAGE`, as lines of change."""
-    mark = f"{ASIDE}/"
-    lines: list[str] = []
-    for name, code in scene.facts.items():
-        if name.startswith(mark) and code[0] in "AMD" and code != "--":
-            after = "--" if code[1] == " " else f" {code[1]}"
-            lines.append(f"-{name}" if code[0] == "D" else f"+{name}{IS}{after}")
-    if not lines:
-        raise KeyError("nothing to commit")
-    return "".join(f"{line}\n" for line in (*lines, f"&{ASIDE}log{IS}{' '.join(arguments)}{BREAK}"))
-
-
-def _snapshot(scene: Scene, arguments: Sequence[str]) -> str:
-    """`git add -A && git commit -m MESSAGE`."""
-    facts = dict(scene.facts)
-    for line in _added(scene, scene.root):
-        name, _, code = line[1:].partition(IS)
-        if code:
-            facts[name] = code
-        else:
-            del facts[name]
-    after = _committed(scene.with_facts(facts), arguments)
-    gone = [f"-{name}\n" for name in scene.facts if name not in facts]
-    return "".join((*gone, after))
-
-
-def _fact(scene: Scene, arguments: Sequence[str]) -> str:
-    return f"{scene.facts[f'{ASIDE}{arguments[0]}']}\n"
+def _landed(scene: Scene, arguments: Sequence[str]) -> str:
+    return landing(scene, arguments[0], arguments[1]) + "\n"
 
 
 def _target(scene: Scene, arguments: Sequence[str]) -> str:
@@ -272,6 +213,8 @@ def _target(scene: Scene, arguments: Sequence[str]) -> str:
 SOURCES: Final[Mapping[str, Source]] = {
     "cat": _cat,
     "glob": _glob,
+    "removed": _removed,
+    "refused": _refused,
     "pwd": _here,
     "realpath": _real,
     "ls": _listed(_plain),
@@ -286,12 +229,8 @@ SOURCES: Final[Mapping[str, Source]] = {
     "grep-rn": _lines_with(numbered=True),
     "basename": _last_part,
     "dirname": _all_but_the_last_part,
-    "tracked": _tracked,
     "mode": _permissions,
     "readlink": _target,
-    "status": _status,
-    "staged": _staged,
-    "committed": _committed,
-    "snapshot": _snapshot,
-    "git": _fact,
+    "landing": _landed,
+    **REPOSITORY,
 }

@@ -55,5 +55,5 @@ def run(args: argparse.Namespace) -> int:
         processes=args.processes or (min(2, len(os.sched_getaffinity(0))) if args.device == "cpu" else 1),
     )
     weights = main(recipe, lambda text: print(safe(text), flush=True))
-    print(f"try them: world=EmbeddedWorld(weights={str(weights)!r})")
+    print(f"better than those that ship? lookahead train promote {safe(str(weights))} --dry-run")
     return 0

@@ -53,4 +53,7 @@ async def said(world: EmbeddedWorld, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    anyio.run(main, Path(sys.argv[1]))
+    try:
+        anyio.run(main, Path(sys.argv[1]))
+    except KeyboardInterrupt:  # whoever asked hears it too, and says so
+        sys.exit(130)

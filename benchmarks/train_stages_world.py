@@ -1,7 +1,9 @@
 """A world small enough to be learned in minutes: labelled boxes that hold a digit, really executed, in few words.
 
-The chat is Qwen-AgentWorld's, with the action on one short line. Half of the calls change something. To foretell one,
-the model has to remember what was put where, and for some to count.
+The chat is Qwen-AgentWorld's, with the action on one short line. Which colour a label has is a fact of this world, the
+same in each trajectory; what a box holds has to be remembered from what was put where, and sometimes counted. Nearly
+half of the calls are of another kind, as in most worlds: their long answers repeat the action, or the same words each
+time. By the published classes these are `echo` and `boilerplate`, and they are most of what answers say.
 """
 
 import random
@@ -12,12 +14,18 @@ from lookahead.domains import Domain, register
 from lookahead.train.samples import Trajectory, Turn, write
 from lookahead.types import Action, Effect, Observation
 
-LABELS = "abcdefghijklmnopqrstuvwxyz"
+LABELS = "abcdefghij"
 REMARKS = ("north", "south", "east", "west", "red", "green", "blue", "white", "early", "late", "left", "right")
+WEIGHTS = {"put": 6, "look": 3, "ask": 4, "more": 4, "move": 2, "drop": 1, "say": 6, "note": 4}
+"""How often each is called."""
+COLOURS = {label: REMARKS[4 + (5 * place + place // 4) % 4] for place, label in enumerate(LABELS)}
+"""The facts of this world."""
 
 
 def line(action: Action) -> str:
-    return " ".join((action.tool, *map(str, action.arguments.values())))
+    """`put a=3`, `move a b`, `say red early`."""
+    between = "=" if action.tool == "put" else " "
+    return f"{action.tool} {between.join(map(str, action.arguments.values()))}".strip()
 
 
 BOXES = register(Domain(name="boxes", template="You are a shelf of boxes.", block=line))
@@ -42,48 +50,61 @@ class Boxes:
         )
         return Observation(content=content, failed=failed, effects=effects)
 
-    def _look(self, box: str) -> tuple[str, bool]:
-        return (str(self.boxes[box]), False) if box in self.boxes else ("error none", True)
+    def _look(self) -> tuple[str, bool]:
+        return " ".join(f"{box}={digit}" for box, digit in self.boxes.items()) or "empty", False
+
+    def _ask(self, box: str) -> tuple[str, bool]:
+        return COLOURS[box], False
 
     def _put(self, box: str, digit: str) -> tuple[str, bool]:
         self.boxes[box] = int(digit)
-        return "done", False
+        return self._look()
 
     def _more(self, box: str) -> tuple[str, bool]:
         if box not in self.boxes:
             return "error none", True
         self.boxes[box] = (self.boxes[box] + 1) % 10
-        return f"now {self.boxes[box]}", False
+        return self._look()
 
     def _move(self, box: str, to: str) -> tuple[str, bool]:
         if box not in self.boxes:
             return "error none", True
         self.boxes[to] = self.boxes.pop(box)
-        return f"{to} has {self.boxes[to]}", False
+        return self._look()
 
     def _drop(self, box: str) -> tuple[str, bool]:
-        return (f"lost {self.boxes.pop(box)}", False) if box in self.boxes else ("error none", True)
+        if self.boxes.pop(box, None) is None:
+            return "error none", True
+        return self._look()
 
-    def _say(self, *words: str) -> tuple[str, bool]:
-        """An echo: many tokens that teach nothing of boxes."""
-        return " ".join(("said", *words, "and", *words)), False
+    def _say(self, text: str) -> tuple[str, bool]:
+        """An echo."""
+        return f"say {text} say {text}", False
+
+    def _note(self, text: str) -> tuple[str, bool]:
+        """Boilerplate: the same words round what was said."""
+        return f"note kept here {text}", False
 
 
-def trajectory(seed: int, turns: int = 8) -> Trajectory:
+def trajectory(seed: int, turns: int = 6) -> Trajectory:
     chance = random.Random(seed)
-    labels = chance.sample(LABELS, 4)
+    labels = chance.sample(LABELS, 3)
     world, done = Boxes(), list[Turn]()
     for _ in range(turns):
         known = [label for label in labels if label in world.boxes]
-        tool = chance.choices(("put", "look", "more", "move", "drop", "say"), (6, 5, 4, 3, 2, 4))[0]
+        tool = chance.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))[0]
+        if not known and tool not in ("say", "note", "ask", "look") and chance.random() < 0.75:
+            tool = "put"  # or most of what is asked would not be there
         box = chance.choice(known) if known and chance.random() < 0.85 else chance.choice(labels)
         words: dict[str, str] = {"box": box}
         if tool == "put":
             words["digit"] = str(chance.randrange(10))
         elif tool == "move":
             words["to"] = chance.choice([label for label in labels if label != box])
-        elif tool == "say":
-            words = {str(place): chance.choice(REMARKS) for place in range(6)}
+        elif tool == "look":
+            words = {}
+        elif tool in ("say", "note"):
+            words = {"text": " ".join(chance.sample(REMARKS, 3))}
         action = Action(tool=tool, arguments=dict(words))
         done.append(Turn(action=action, observation=world(action), status="ok"))
     turned = tuple(one.model_copy(update={"status": "failed" if one.observation.failed else "ok"}) for one in done)
@@ -103,14 +124,14 @@ def trajectories(first: int, count: int, known: set[str]) -> Iterator[Trajectory
 
 
 def pools(folder: Path, seed: int, sizes: dict[str, int]) -> dict[str, Path]:
-    """One file a pool. `leaked` is the training pool with the evaluation in it."""
+    """One file a pool; none shares a trajectory with another, but `leaked`, which is `more` with what is measured."""
     folder.mkdir(parents=True, exist_ok=True)
     known: set[str] = set()
     made = {
         name: list(trajectories((seed * 100 + place) * 1_000_000, size, known))
         for place, (name, size) in enumerate(sizes.items())
     }
-    made["leaked"] = [*made["cpt"], *made["seen"]]
+    made["leaked"] = [*made["more"], *made["seen"]]
     files: dict[str, Path] = {}
     for name, pool in made.items():
         files[name] = folder / f"{name}.jsonl"

@@ -134,7 +134,7 @@ def test_what_nobody_says_follows_from_the_model():
     small = begin.model_shape("scratch:4")
     large = small.model_copy(update={"parameters": 35_000_000_000, "scratch": False, "context": 262_144})
 
-    assert begin.learning_rate(CptConfig(), small) == pytest.approx(3e-3)
+    assert begin.learning_rate(CptConfig(), small) == pytest.approx(1e-3)
     assert begin.learning_rate(CptConfig(learning_rate=0.5), small) == 0.5
     assert begin.learning_rate(RlConfig(), large) == pytest.approx(1e-5)
     assert not begin.tuned_whole(SftConfig(), large.parameters)

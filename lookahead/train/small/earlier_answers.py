@@ -6,6 +6,7 @@ It uses nothing but what that version has: its world, its weights, its types.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -55,5 +56,5 @@ async def said(world: EmbeddedWorld, asked: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     try:
         anyio.run(main, Path(sys.argv[1]))
-    except KeyboardInterrupt:  # whoever asked hears it too, and says so
-        sys.exit(130)
+    except* (KeyboardInterrupt, BrokenPipeError):  # whoever asked was stopped, and says so
+        os._exit(130)

@@ -15,14 +15,15 @@ STAGES = ("scratch", "cpt", "sft", "rl")
 CHAT = ", as the chat goes on"
 """Behind the name of what was not asked a question, but shown a chat that goes on: the form that CPT learns from."""
 ABLATIONS = {
-    "without masking" + CHAT: ("cpt without masking" + CHAT, "cpt" + CHAT),
-    "without CPT before SFT": ("sft without cpt", "sft"),
-    "without rule reward": ("rl without rule", "rl"),
+    "masking": ("cpt without masking" + CHAT, "cpt" + CHAT),
+    "CPT before SFT": ("sft without cpt", "sft"),
+    "the rule's reward": ("rl without rule", "rl"),
 }
 SEEN, NEW = "leaked, on what it has seen", "leaked, on what is new"
 _NOTE = (
-    "Without masking: every turn counts in the loss, not only those that teach something. Without disjoint pools: CPT "
-    "goes on for a while with a small pool in which what is measured lies too; the same model is then measured on new "
+    "Of changes: the difference for calls that change something. Each seed: without. Masking is measured as the chat "
+    "goes on; without it every turn counts in the loss, not only those that teach something. Disjoint pools: CPT goes "
+    "on for a while with a small pool in which what is measured lies too, and the same model is then measured on new "
     "trajectories (with) and on those (without): the difference is by how much a leak flatters."
 )
 
@@ -116,7 +117,7 @@ def _ablations(together: Mapping[str, Outcomes], each: Mapping[str, Any]) -> Tab
     leaked, new = together[SEEN], together[NEW]
     rows.append(
         (
-            "without disjoint pools",
+            "disjoint pools",
             exact(new),
             exact(leaked),
             apart(leaked, new),
@@ -124,7 +125,7 @@ def _ablations(together: Mapping[str, Outcomes], each: Mapping[str, Any]) -> Tab
             _each(each[SEEN]),
         )
     )
-    heads = ("ablation", "with", "without", "difference", "of those that change something", "each seed, without")
+    heads = ("of", "with", "without", "difference", "of changes", "each seed")
     return Table(title="What is lost without", heads=heads, rows=tuple(rows), note=_NOTE)
 
 

@@ -20,7 +20,7 @@ At: TypeAlias = Callable[[str], Environment]
 _warned: Final[set[str]] = set()
 KNOWN: Final = (
     'an Environment, "auto", "none", "http://HOST:PORT/v1", "http://HOST/v1#MODEL", "openai:MODEL", "vllm:MODEL", '
-    '"recorded", "embedded", "directory:PATH", "sqlite:PATH" or "postgresql://…"'
+    '"recorded", "embedded", "embedded:FOLDER", "directory:PATH", "sqlite:PATH" or "postgresql://…"'
 )
 
 
@@ -72,15 +72,15 @@ def _embedded_for(tools: Sequence[Tool], functions: Mapping[str, ToolFunction]) 
     return _embedded(functions) if knows_any(tools) else None
 
 
-def _embedded(functions: Mapping[str, ToolFunction]) -> Environment:
+def _embedded(functions: Mapping[str, ToolFunction], weights: str | None = None) -> Environment:
     """Functions work on this directory, and each call has a shell of its own. Of other tools nobody knows where."""
     from lookahead.worlds.embedded.sight import scene_of_directory
     from lookahead.worlds.embedded.world import EmbeddedWorld
 
     if not functions:
-        return EmbeddedWorld()
+        return EmbeddedWorld(weights=weights)
     here = os.getcwd()
-    return EmbeddedWorld(lambda: scene_of_directory(here), one_shell=False)
+    return EmbeddedWorld(lambda: scene_of_directory(here), weights=weights, one_shell=False)
 
 
 def _recorded(journal: Journal | None, exclude_run: str | None) -> Environment | None:
@@ -118,12 +118,12 @@ def _named(
         return None
     if name == "recorded" and recorded is not None:
         return recorded
-    if name == "embedded":
+    if kind == "embedded":
         from lookahead.worlds.embedded.shipped import missing
 
-        if absent := missing():
+        if not rest and (absent := missing()):
             raise ConfigError(f'world="embedded" cannot be had: {absent}')
-        return _embedded(functions)
+        return _embedded(functions, rest or None)
     if is_address(name) and at is not None:
         return at(name)
     if kind == "directory" and rest:

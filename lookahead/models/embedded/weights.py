@@ -19,8 +19,9 @@ ABOUT: Final = "about.json"
 TOKENS: Final = "tokens.json"
 GRAPH: Final = "world.onnx"
 ARCHIVE: Final = "world.npz"
-FORMAT: Final = 1
-"""Of a folder of weights. One that these engines cannot read has another."""
+FORMAT: Final = 2
+"""Of a folder of weights. Raised where engines read files otherwise, and where the model is told or says otherwise:
+weights that learned to read other signs beside a call would answer, and be wrong."""
 
 _AGAIN: Final = "pip install --force-reinstall lookahead-agents"
 
@@ -61,6 +62,11 @@ def load(folder: Traversable | None = None, *, engine: Which = "auto", threads: 
         archive = _checked(place, ARCHIVE, about, packaged=folder is None)
         ready = numpy.engine(archive, shape, known=len(tokens))
     return Loaded(engine=ready, tokens=tokens, about=about, name=name_of(about))
+
+
+def about_in(folder: Traversable) -> Mapping[str, Any]:
+    """What a folder says of itself, read and no more. Raises `ConfigError` where this version cannot use it."""
+    return _about(folder, packaged=False)
 
 
 def check(folder: Traversable | None = None, *, readable: bool = True) -> Mapping[str, Any]:
@@ -118,7 +124,8 @@ def _about(place: Traversable, *, packaged: bool, readable: bool = True) -> Mapp
         raise ConfigError(f"{place / ABOUT} says nothing of a small world model. Next: {_next(packaged)}")
     if readable and said.get("format") != FORMAT:
         raise ConfigError(
-            f"{place} is in format {said.get('format')!r}, and this version reads {FORMAT}. Next: {_next(packaged)}"
+            f"{place} is in format {said.get('format')!r}, and this version reads {FORMAT}: it learned to read calls "
+            f"as another version of Lookahead writes them. Next: {_next(packaged)}"
         )
     return said
 

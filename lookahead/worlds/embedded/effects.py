@@ -149,7 +149,7 @@ def _remove(facts: dict[str, str], name: str) -> None:
 
 
 def _make_directories(facts: dict[str, str], name: str) -> None:
-    parts = name.split("/")
+    parts = name.split("/") if name else []  # the root is there
     for count in range(len(parts)):
         path = "/".join(parts[: count + 1])
         if path in facts:

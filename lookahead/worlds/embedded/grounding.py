@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
+from lookahead.canonical import canonical
 from lookahead.worlds.embedded.formulas import Unknowable, evaluate
 from lookahead.worlds.embedded.formulas.calls import called
 from lookahead.worlds.embedded.formulas.tickets import fields_of
@@ -36,7 +37,18 @@ Ground: TypeAlias = Callable[[Scene, str], Iterator[str]]
 
 def asked(scene: Scene, action: str) -> str:
     """A call as the model reads it."""
-    return f"{action}{IS}{grounding(scene, action)}"
+    return f"{_read(scene, action)}{IS}{grounding(scene, action)}"
+
+
+def _read(scene: Scene, action: str) -> str:
+    """A flag that is false says what holds without it, and is not read: `dryRun`."""
+    if scene.kind == "shell" or ":false" not in action:
+        return action
+    try:
+        tool, given = called(action)
+    except Unknowable:
+        return action
+    return f"{tool} {canonical({name: value for name, value in given.items() if value is not False})}"
 
 
 def grounding(scene: Scene, action: str) -> str:

@@ -1,11 +1,12 @@
 """The weights that come with Lookahead: whether they are there, what is said of them, and the model itself."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -55,6 +56,14 @@ def shipped() -> "Trained":
     from lookahead.models.embedded.weights import load
 
     return trained(load())
+
+
+def own(folder: Path) -> tuple[str, Callable[[], "Trained"]]:
+    """The name of the weights in a folder that `lookahead train small` wrote, and what loads them. Raises `ConfigError`
+    at once where there are none that this version reads, and not only when they are first needed."""
+    from lookahead.models.embedded.weights import about_in, load, name_of
+
+    return name_of(about_in(folder)), lambda: trained(load(folder))
 
 
 def trained(loaded: "Loaded") -> "Trained":

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeGuard, cast
 
@@ -15,7 +16,7 @@ from lookahead.worlds.embedded.foretelling import Foretell, Said
 from lookahead.worlds.embedded.gate import check_line, check_places, kind_of, text_of
 from lookahead.worlds.embedded.outcome import Outcome, outcome_of
 from lookahead.worlds.embedded.scene import Scene
-from lookahead.worlds.embedded.shipped import name_of_weights, shipped
+from lookahead.worlds.embedded.shipped import name_of_weights, own, shipped
 from lookahead.worlds.embedded.sight import Look
 from lookahead.worlds.embedded.together import Together
 from lookahead.worlds.embedded.tracking import Tracking
@@ -42,7 +43,8 @@ class EmbeddedWorld:
 
     "Not my world" (`NotMyWorld`) is its answer to a tool, a command or a place that it did not learn, to what hangs on
     things that nobody has seen, and wherever its confidence, which is measured and not what the model feels, is below
-    `floor`. `one_shell` says that a `cd` holds for later calls.
+    `floor`. `one_shell` says that a `cd` holds for later calls. `weights`: a folder of `lookahead train small`, in
+    place of those that come with Lookahead.
     """
 
     def __init__(
@@ -50,12 +52,18 @@ class EmbeddedWorld:
         scene: Scene | Look | None = None,
         engine: Foretell | Callable[[], Foretell] | None = None,
         *,
+        weights: str | Path | None = None,
         floor: float = FLOOR,
         one_shell: bool = True,
         name: str | None = None,
     ) -> None:
         if not 0 <= floor <= 1:
             raise ConfigError(f"floor={floor} is a probability: between 0 and 1")
+        if weights is not None:
+            if engine is not None:
+                raise ConfigError("an engine has weights of its own: give one of engine= and weights=")
+            found, engine = own(Path(weights))
+            name = name or found
         self.floor: Final = floor
         self._engine = engine
         self._named = name

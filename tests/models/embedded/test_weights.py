@@ -95,7 +95,7 @@ def test_a_file_that_the_engine_does_not_need_may_be_left_out(folder: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "about", ["[]", "{}", '{"digests": {}, "model": {}, "format": 2}', '{"digests": 1, "model": 2}']
+    "about", ["[]", "{}", '{"digests": {}, "model": {}, "format": 1}', '{"digests": 1, "model": 2}']
 )
 def test_what_is_no_description_of_weights_is_refused(folder: Path, about: str) -> None:
     (folder / ABOUT).write_text(about)

@@ -1,14 +1,19 @@
 """The weights that come with Lookahead, asked about files with names that they never saw."""
 
+import json
+import shutil
 from pathlib import Path
 
 import anyio
 import pytest
 
 from lookahead.demo.imagined import glimpses, lay
-from lookahead.errors import NotMyWorld
+from lookahead.errors import ConfigError, NotMyWorld
+from lookahead.models.embedded.weights import packaged_folder
+from lookahead.policy import Policy
 from lookahead.testing import call
 from lookahead.types import Action, State, Tool
+from lookahead.worlds.choose import choose
 from lookahead.worlds.embedded import EmbeddedWorld, Scene, scene_of_directory
 from lookahead.worlds.embedded.tools import CALLS
 
@@ -81,3 +86,34 @@ async def test_the_imagined_part_of_the_demo_comes_true(tmp_path: Path):
     desk = lay(tmp_path)
     seen = await glimpses(EmbeddedWorld(lambda: scene_of_directory(desk), one_shell=False), desk)
     assert [one.true for one in seen] == [True] * len(seen)
+
+
+def _own_weights(folder: Path, **said: object) -> Path:
+    """A copy of what ships, as `lookahead train small` writes a folder."""
+    shutil.copytree(Path(str(packaged_folder())), folder)
+    about = json.loads((folder / "about.json").read_text())
+    (folder / "about.json").write_text(json.dumps({**about, **said}))
+    return folder
+
+
+async def test_weights_of_ones_own_are_used_by_name_of_their_folder(tmp_path: Path):
+    folder = _own_weights(tmp_path / "mine")
+    own = EmbeddedWorld(Scene(kind="shell", root="/r", facts=FACTS), weights=folder)
+    assert own.name == world().name  # the same weights, wherever they are
+    assert (await own(STATE, bash("cat qarv.txt"))).content == "pear\nfig\nplum"
+
+    named = choose(f"embedded:{folder}", functions={}, real=None, policy=Policy())
+    assert isinstance(named, EmbeddedWorld)
+    assert named.name == own.name
+
+
+@pytest.mark.parametrize(
+    ("said", "why"), [({"format": 1}, "is in format 1, and this version reads"), ({"digests": 0}, "says nothing of")]
+)
+def test_a_folder_without_weights_for_this_version_is_refused_at_once(tmp_path: Path, said: dict[str, int], why: str):
+    with pytest.raises(ConfigError, match=why):
+        EmbeddedWorld(weights=_own_weights(tmp_path / "mine", **said))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        EmbeddedWorld(weights=tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="one of engine= and weights="):
+        EmbeddedWorld(None, lambda: None, weights=tmp_path)  # type: ignore[arg-type,return-value]

@@ -12,7 +12,7 @@ from lookahead.worlds.embedded.effects import applied, changed_mode
 from lookahead.worlds.embedded.grounding import asked, grounding
 from lookahead.worlds.embedded.landing import AGAIN, INSIDE, SAME, TAKEN, landing
 from lookahead.worlds.embedded.program import DO, OD, filled
-from lookahead.worlds.embedded.scene import ASIDE, IS, Scene
+from lookahead.worlds.embedded.scene import ASIDE, IS, Kind, Scene
 
 TREE = Scene(
     kind="shell",
@@ -154,6 +154,20 @@ def test_what_stands_in_the_way_is_what_the_real_command_stumbles_over(
 )
 def test_arguments_are_looked_up(scene: Scene, action: str, says: str) -> None:
     assert grounding(scene, action) == says
+
+
+def test_a_flag_that_is_false_is_read_as_if_it_were_not_there() -> None:
+    scene = Scene(kind="files", root="/r", facts={"a": "=x"})
+    edit = '"edits":[{"newText":"a:false","oldText":"x"}],"path":"/r/a"'
+    assert asked(scene, f'edit_file {{"dryRun":false,{edit}}}') == asked(scene, f"edit_file {{{edit}}}")
+    assert "dryRun" in asked(scene, f'edit_file {{"dryRun":true,{edit}}}')
+    assert asked(scene, 'edit_file {"a":false') == f'edit_file {{"a":false{IS}'
+
+
+@pytest.mark.parametrize("kind", ["shell", "files"])
+def test_the_root_is_made_once(kind: Kind) -> None:
+    scene = Scene(kind=kind, root="/r", facts={"a": "=x"})
+    assert dict(applied(scene, "mkdir -p /r", (f"+/r/{IS}",)).facts) == {"a": "=x"}
 
 
 @given(line=st.text(max_size=60))

@@ -52,6 +52,19 @@ def test_the_confidence_of_a_model_that_promises_too_much_is_put_right_on_other_
     assert error(put_right) < 0.03
 
 
+def test_what_is_less_sure_than_all_that_was_measured_is_not_called_as_sure():
+    """A call of another world: the model says something, and the table was made of calls of its own."""
+    table = Calibration(bias=6.0, steps=((3.0, 0.9), (6.0, 0.999)))
+    shares = [
+        table.confidence(Said(program=Program(ending="0"), endings={"0": 1.0}, sure=(sure,), whole=True), "keys")
+        for sure in (-50.0, -9.0, -6.0, -4.0, -3.0, 0.0)
+    ]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.01
+    assert shares[2] == pytest.approx(0.5)
+    assert shares[4] == pytest.approx(0.9)
+
+
 def test_too_few_answers_give_no_table():
     with pytest.raises(ConfigError, match="too few"):
         fit(answers(20, seed=1, boast=1))

@@ -27,9 +27,9 @@ Say: TypeAlias = Callable[[str], None]
 
 SEEN: Final = 12
 """So many lines of the training data must have a part before it counts as learned."""
-SCENES: Final = 220
+SCENES: Final = 660
 """Of each kind that are looked at."""
-FEWEST: Final = 60
+FEWEST: Final = 40
 """Answers behind one step of the table."""
 _RIDGE: Final = 1e-2
 _ROUNDS: Final = 30

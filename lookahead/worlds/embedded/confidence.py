@@ -43,7 +43,8 @@ class Calibration:
     weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"all": 1.0}))
     bias: float = 0.0
     steps: tuple[tuple[float, float], ...] = ()
-    """From this score on, this share was exact; rising. Between two of them the line from one to the other holds."""
+    """From this score on, this share was exact; rising. Between two of them the line from one to the other holds, and
+    below the first one the score says what it would say alone, but never more."""
 
     def score(self, said: "Said", kind: Kind) -> float:
         values = zip(FEATURES, features(said, kind), strict=True)
@@ -55,8 +56,8 @@ class Calibration:
         if not self.steps:
             return min(1.0, exp(min(score, 0.0)))
         place = bisect_right(self.steps, score, key=lambda step: step[0])
-        if place == 0:
-            return self.steps[0][1]
+        if place == 0:  # less sure than what the table was made of: there the curve of the score itself goes on
+            return min(self.steps[0][1], 1 / (1 + exp(-max(score, -50.0))))
         if place == len(self.steps):
             return self.steps[-1][1]
         (low, share), (high, further) = self.steps[place - 1], self.steps[place]

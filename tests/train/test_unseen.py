@@ -188,4 +188,4 @@ def test_the_help_fits_on_a_screen(capsys: pytest.CaptureFixture[str]):
     lines = capsys.readouterr().out.rstrip().splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
-    assert "lookahead train promote" in lines[-2]
+    assert lines[-1].startswith("  lookahead train promote ")  # it ends with examples

@@ -6,6 +6,7 @@ from typing import Final
 
 from lookahead.models.embedded.tokens import END, ENDINGS, NEW, PAD, Tokens
 from lookahead.train.small.example import Branch, Example
+from lookahead.worlds.embedded.glance import glanced
 from lookahead.worlds.embedded.grounding import asked
 from lookahead.worlds.embedded.program import ENDINGS as SAID
 
@@ -25,7 +26,7 @@ class Packed:
 
 def packed(example: Example, tokens: Tokens, longest: int) -> Packed | None:
     """As many branches as there is room for. None where not even one is."""
-    scene = tokens.scene(example.scene.text())
+    scene = tokens.scene(glanced(example.scene).text())
     ids, targets = list(scene), [NOTHING] * len(scene)
     place, branch = list(range(len(scene))), [0] * len(scene)
     for said in example.branches:

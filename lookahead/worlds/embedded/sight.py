@@ -20,9 +20,9 @@ Look: TypeAlias = Callable[[], Scene | None]
 """Says what is there now; None where it cannot be said. It may take its time: it is called on a thread."""
 
 THINGS: Final = 120
-LETTERS: Final = 6_000
-"""More than the small model can look at."""
-_FILE: Final = 2_000
+LETTERS: Final = 200_000
+"""More than the small model can look at, and than is copied for each call."""
+_FILE: Final = 50_000
 """Bytes of a file. A longer one is there, and what is in it counts as not seen."""
 _ROWS: Final = 200
 

@@ -9,6 +9,7 @@ from lookahead.models.embedded.tokens import END, ENDINGS, NEW, Tokens
 from lookahead.worlds.embedded import program
 from lookahead.worlds.embedded.confidence import TINY
 from lookahead.worlds.embedded.foretelling import About, Said
+from lookahead.worlds.embedded.glance import glanced
 from lookahead.worlds.embedded.grounding import asked
 from lookahead.worlds.embedded.program import Ending, Program
 from lookahead.worlds.embedded.scene import scene_of
@@ -29,12 +30,13 @@ class Trained:
         self._most = most
 
     def size(self, text: str) -> int:
-        return len(self._tokens.encode(text)) + 1
+        """How much there is to read: see `glance`."""
+        return len(self._tokens.encode(glanced(scene_of(text)).text())) + 1
 
     def __call__(self, scene: str, actions: Sequence[str], *, stop: Callable[[], bool] | None = None) -> Sequence[Said]:
         place = scene_of(scene)
         branches = [self._tokens.action(asked(place, action)) for action in actions]
-        said = self._engine.imagine(self._tokens.scene(scene), branches, max_new=self._most, stop=stop)
+        said = self._engine.imagine(self._tokens.scene(glanced(place).text()), branches, max_new=self._most, stop=stop)
         return [self._read(one) for one in said]
 
     def _read(self, one: Generated) -> Said:

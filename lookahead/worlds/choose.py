@@ -118,7 +118,7 @@ def _named(
         return None
     if name == "recorded" and recorded is not None:
         return recorded
-    if kind == "embedded":
+    if name == "embedded" or (kind == "embedded" and rest):
         from lookahead.worlds.embedded.shipped import missing
 
         if not rest and (absent := missing()):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = files("lookahead.models.embedded") / "weights"
 INSTALL: Final = 'pip install "lookahead-agents[embedded]"'
+_UNINSTALLED: Final = f"what computes it is not installed. Next: {INSTALL}"
 
 
 def missing(folder: Traversable = _FOLDER) -> str:
@@ -28,7 +29,7 @@ def missing(folder: Traversable = _FOLDER) -> str:
     Looks at files alone: nothing is imported, nothing is loaded.
     """
     if find_spec("numpy") is None:
-        return f"what computes it is not installed. Next: {INSTALL}"
+        return _UNINSTALLED
     if not (folder / "about.json").is_file():
         return "its weights are not in this installation. Next: lookahead train small, or install a released version"
     return ""
@@ -63,6 +64,8 @@ def own(folder: Path) -> tuple[str, Callable[[], "Trained"]]:
     at once where there are none that this version reads, and not only when they are first needed."""
     from lookahead.models.embedded.weights import about_in, load, name_of
 
+    if find_spec("numpy") is None:
+        raise ConfigError(f"the small world model cannot be had: {_UNINSTALLED}")
     return name_of(about_in(folder)), lambda: trained(load(folder))
 
 

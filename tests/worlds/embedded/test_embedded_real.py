@@ -105,6 +105,8 @@ async def test_weights_of_ones_own_are_used_by_name_of_their_folder(tmp_path: Pa
     named = choose(f"embedded:{folder}", functions={}, real=None, policy=Policy())
     assert isinstance(named, EmbeddedWorld)
     assert named.name == own.name
+    with pytest.raises(ConfigError, match="embedded:FOLDER"):
+        choose("embedded:", functions={}, real=None, policy=Policy())
 
 
 @pytest.mark.parametrize(
@@ -115,5 +117,9 @@ def test_a_folder_without_weights_for_this_version_is_refused_at_once(tmp_path: 
         EmbeddedWorld(weights=_own_weights(tmp_path / "mine", **said))
     with pytest.raises(ConfigError, match="cannot be read"):
         EmbeddedWorld(weights=tmp_path / "nowhere")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lookahead.worlds.embedded.shipped.find_spec", lambda name: None)
+        with pytest.raises(ConfigError, match="pip install"):
+            EmbeddedWorld(weights=tmp_path / "mine")
     with pytest.raises(ConfigError, match="one of engine= and weights="):
         EmbeddedWorld(None, lambda: None, weights=tmp_path)  # type: ignore[arg-type,return-value]

@@ -67,12 +67,11 @@ _ADDED: Final = {"??": "A ", " M": "M ", "AM": "A ", "MM": "M ", " D": "D ", "MD
 
 def _committed(scene: Scene, arguments: Sequence[str]) -> str:
     """`git commit -m MESSAGE`, as lines of change."""
-    mark = f"{ASIDE}/"
     lines: list[str] = []
-    for name, code in scene.facts.items():
-        if name.startswith(mark) and code[0] in "AMD" and code != "--":
+    for name, code in _known(scene).items():
+        if code[0] in "AMD":
             after = "--" if code[1] == " " else f" {code[1]}"
-            lines.append(f"-{name}" if code[0] == "D" else f"+{name}{IS}{after}")
+            lines.append(f"-{ASIDE}/{name}" if code[0] == "D" else f"+{ASIDE}/{name}{IS}{after}")
     if not lines:
         raise KeyError("nothing to commit")
     return "".join(f"{line}\n" for line in (*lines, f"&{ASIDE}log{IS}{' '.join(arguments)}{BREAK}"))
@@ -105,7 +104,7 @@ def _near(scene: Scene, name: str) -> str:
 
 def _status_near(scene: Scene, arguments: Sequence[str]) -> str:
     """`git status --short` where somebody stands: `status` is as a script is told it, from the top."""
-    lines = (line for line in _status(scene, arguments).splitlines())
+    lines = _status(scene, arguments).splitlines()
     return "".join(f"{line[:3]}{_near(scene, line[3:])}\n" for line in lines)
 
 
@@ -173,7 +172,7 @@ def _content(value: str | None) -> tuple[str, bool] | None:
     if value is None or not value.startswith(":"):
         return None if value is None else (value, False)
     permissions, _, body = value[1:].partition("=")
-    return f"={body}", bool(int(permissions[:1] or "0") & 1)
+    return f"={body}", bool(int(permissions, 8) & 0o100)
 
 
 def _known(scene: Scene) -> dict[str, str]:
